@@ -1,0 +1,440 @@
+"""Every write to disk, and the reading of what was written.
+
+A file is replaced whole or not at all; a journal grows by whole, checksummed lines; a checkpoint
+counts once its manifest stands in it, and only while every file has the hash noted there.  Nothing
+read here can run code: text is JSON or YAML, numbers are safetensors, and pickles may hold plain
+values only.
+"""
+
+import errno
+import fcntl
+import hashlib
+import io
+import json
+import os
+import pickle
+import re
+import shutil
+import time
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+FORMAT = 1  # of journals, checkpoints and policies; raised when an older lagom could not read them
+_SYNC_SECONDS = 5.0  # a power cut may cost this much of a journal
+
+
+# Whole files --------------------------------------------------------------------------------------
+
+
+def write_bytes(path, data, sync=True):
+    """Replace the file ``path`` by ``data``: readers see the old or the new content, never a part.
+
+    ``sync=False`` skips waiting for the disk, for files that are rewritten every moment.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if sync:
+        _sync_folder(path.parent)
+
+
+def write_json(path, value, sync=True):
+    """Replace ``path`` by ``value`` as indented JSON; NaN and infinities are kept."""
+    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode(), sync)
+
+
+def read_json(path):
+    """What the JSON file ``path`` holds.
+
+    Raises:
+        ValueError: the file is not JSON; the message names it.
+    """
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not readable as JSON ({error})") from None
+
+
+def write_yaml(path, value):
+    """Replace ``path`` by ``value`` as YAML, keys in the order given."""
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+    write_bytes(path, text.encode())
+
+
+def read_yaml(path):
+    """What the YAML file ``path`` holds: plain values only.
+
+    Raises:
+        ValueError: the file is not YAML or asks for objects; the message names it.
+    """
+    try:
+        return yaml.safe_load(Path(path).read_bytes())
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not readable as YAML ({error})") from None
+
+
+def write_pickle(path, value):
+    """Replace ``path`` by a pickle of plain ``value``; equal values give equal bytes."""
+    file = io.BytesIO()
+    pickler = pickle.Pickler(file, protocol=5)
+    pickler.fast = True  # no memo: the bytes depend on the values alone, not on shared objects
+    pickler.dump(value)
+    write_bytes(path, file.getvalue())
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module, name):
+        raise ValueError(f"asks for {module}.{name}")
+
+
+def read_pickle(path):
+    """What the pickle ``path`` holds, provided that this is plain values only.
+
+    Raises:
+        ValueError: the file is damaged, or asks for a class or function; the message names it.
+    """
+    try:
+        with open(path, "rb") as file:
+            return _PlainUnpickler(file).load()
+    except OSError:
+        raise
+    except Exception as error:  # damaged pickles raise nearly everything
+        raise ValueError(f"{path}: refused, not a pickle of plain values ({error})") from None
+
+
+def _sync_folder(path):
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+# Journals -----------------------------------------------------------------------------------------
+
+
+class Journal:
+    """An append-only file of rows, one line each: checksum, row number, JSON.
+
+    A row is in the file when ``append`` returns, for other processes too; a crash can cost the last
+    line at most, and a damaged line never gives a wrong number.
+
+    Args:
+        path (Path): the file; it is made if missing.
+        num_row (int): rows to keep of an existing file; what follows them is cut off.
+    """
+
+    def __init__(self, path, num_row=0):
+        self.path = Path(path)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        self.num_row, self._end = 0, 0
+        self._synced = time.monotonic()
+        for line in self.path.read_bytes().splitlines(keepends=True):
+            if self.num_row == num_row:
+                break
+            row = _parse(line)
+            if row is None or row[0] != self.num_row:
+                raise ValueError(
+                    f"{path}: row {self.num_row} is damaged; expected {num_row} good rows"
+                )
+            self.num_row, self._end = self.num_row + 1, self._end + len(line)
+        if self.num_row < num_row:
+            raise ValueError(f"{path}: holds {self.num_row} rows; expected {num_row}")
+        os.ftruncate(self._file, self._end)
+
+    def append(self, row):
+        """Add ``row``, a dictionary of numbers, strings, None and lists of these."""
+        body = f"{self.num_row} {json.dumps(row)}".encode()
+        line = b"%08x %s\n" % (zlib.crc32(body), body)
+        try:
+            written = os.write(self._file, line)
+            if written < len(line):  # a full disk first shows as a short write
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        except OSError:
+            os.ftruncate(self._file, self._end)
+            raise
+        self.num_row, self._end = self.num_row + 1, self._end + len(line)
+        if time.monotonic() - self._synced > _SYNC_SECONDS:
+            self.sync()
+
+    def sync(self):
+        """Wait until all rows are on the disk."""
+        os.fsync(self._file)
+        self._synced = time.monotonic()
+
+    def close(self):
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _parse(line):
+    """(number, row) of a journal line, or None if it is damaged."""
+    try:
+        if not line.endswith(b"\n") or int(line[:8], 16) != zlib.crc32(line[9:-1]):
+            return None
+        number, body = line[9:-1].split(b" ", 1)
+        return int(number), json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_journal(path):
+    """The good rows of a journal, also of one that is being written or was damaged.
+
+    Returns:
+        tuple: the rows (list of dict), and how many lines before the last one were damaged (an
+        unfinished last line is normal while a job runs).
+    """
+    rows, damaged = {}, 0
+    lines = Path(path).read_bytes().splitlines(keepends=True)
+    for i, line in enumerate(lines):
+        parsed = _parse(line)
+        if parsed is not None and isinstance(parsed[1], dict):
+            rows[parsed[0]] = parsed[1]
+        elif i < len(lines) - 1:
+            damaged += 1
+    return [rows[number] for number in sorted(rows)], damaged
+
+
+def read_logs(folder, name):
+    """The columns that a job has logged so far.
+
+    The journal comes first, since it is complete while the job runs; without one the Logger pickle
+    is read.
+
+    Args:
+        folder (Path): the folder of one job, ``<ID>/<seed>``.
+        name (str): ``"train"``, ``"eval"`` or ``"timing"``.
+
+    Returns:
+        tuple: a dictionary from column to list, all of equal length (a value that a row lacks is
+        ``None``), and the number of damaged lines.
+
+    Raises:
+        FileNotFoundError: the job has logged nothing.
+        ValueError: what is there cannot be read; the message names the file.
+    """
+    journal, pickled = Path(folder) / f"{name}.journal", Path(folder) / f"{name}_logs.pkl"
+    if journal.is_file():
+        rows, damaged = read_journal(journal)
+        keys = dict.fromkeys(key for row in rows for key in row)
+        return {key: [row.get(key) for row in rows] for key in keys}, damaged
+    if not pickled.is_file():
+        raise FileNotFoundError(f"{journal}: no such file; the job has logged nothing yet")
+    logs = read_pickle(pickled)
+    if (
+        not isinstance(logs, dict)
+        or not all(isinstance(k, str) and isinstance(v, list) for k, v in logs.items())
+        or len({len(column) for column in logs.values()}) > 1
+    ):
+        raise ValueError(f"{pickled}: not a log; expected a dictionary of lists of equal length")
+    return logs, 0
+
+
+# Trees of state -----------------------------------------------------------------------------------
+
+_MARKS = {"__array__", "__tensor__", "__tuple__", "__items__"}
+
+
+def pack(tree):
+    """Split a tree of state into JSON values and named arrays.
+
+    Args:
+        tree (object): nested dictionaries, lists and tuples of numbers, strings, None, NumPy arrays
+            and tensors.
+
+    Returns:
+        tuple: the tree with arrays replaced by their names, and a dictionary of NumPy arrays.
+
+    Raises:
+        TypeError: the tree holds anything else; the message names the place.
+    """
+    arrays = {}
+
+    def walk(x, where):
+        if x is None or isinstance(x, bool | int | float | str):
+            return x
+        if isinstance(x, np.generic):
+            return x.item()
+        if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
+            arrays[where] = x.copy(order="C")
+            return {"__array__": where}
+        if type(x).__module__.split(".")[0] == "torch" and hasattr(x, "detach"):
+            arrays[where] = x.detach().cpu().numpy().copy(order="C")
+            return {"__tensor__": where}
+        if isinstance(x, dict):
+            if all(isinstance(key, str) for key in x) and not _MARKS & x.keys():
+                return {key: walk(value, f"{where}.{key}") for key, value in x.items()}
+            items = [[walk(key, f"{where}.key"), walk(v, f"{where}.{key}")] for key, v in x.items()]
+            return {"__items__": items}
+        if isinstance(x, list | tuple):
+            values = [walk(value, f"{where}.{i}") for i, value in enumerate(x)]
+            return values if isinstance(x, list) else {"__tuple__": values}
+        raise TypeError(f"state{where}: cannot save a {type(x).__name__}; expected plain values")
+
+    return walk(tree, ""), arrays
+
+
+def unpack(tree, arrays):
+    """The tree that ``pack`` took apart, with tensors on the CPU."""
+    if isinstance(tree, list):
+        return [unpack(value, arrays) for value in tree]
+    if not isinstance(tree, dict):
+        return tree
+    if "__array__" in tree:
+        return arrays[tree["__array__"]]
+    if "__tensor__" in tree:
+        import torch
+
+        return torch.from_numpy(arrays[tree["__tensor__"]])
+    if "__tuple__" in tree:
+        return tuple(unpack(value, arrays) for value in tree["__tuple__"])
+    if "__items__" in tree:
+        return {unpack(key, arrays): unpack(value, arrays) for key, value in tree["__items__"]}
+    return {key: unpack(value, arrays) for key, value in tree.items()}
+
+
+def write_arrays(path, arrays):
+    """Replace ``path`` by a safetensors file of named NumPy arrays."""
+    from safetensors.numpy import save
+
+    write_bytes(path, save({key: arrays[key] for key in sorted(arrays)}))
+
+
+def read_arrays(path):
+    """The named NumPy arrays of a safetensors file.
+
+    Raises:
+        ValueError: the file is damaged; the message names it.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:  # load gives read-only views
+        return {key: array.copy() for key, array in load(Path(path).read_bytes()).items()}
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not readable as safetensors ({error})") from None
+
+
+# Checkpoints --------------------------------------------------------------------------------------
+
+
+def write_checkpoint(folder, timestep, state, keep):
+    """Save ``state`` as ``folder/<timestep>`` and remove all but the newest ``keep`` checkpoints.
+
+    The checkpoint is on the disk, under its name, before an older one goes.
+    """
+    folder = Path(folder)
+    folder.mkdir(exist_ok=True)
+    for leftover in folder.glob(".*"):
+        shutil.rmtree(leftover)
+    temporary = folder / f".{timestep}.{os.getpid()}"
+    temporary.mkdir()
+    tree, arrays = pack(state)
+    write_json(temporary / "state.json", tree)
+    write_arrays(temporary / "arrays.safetensors", arrays)
+    files = {file.name: _hash(file) for file in sorted(temporary.iterdir())}
+    manifest = {"format": FORMAT, "timestep": timestep, "sha256": files}
+    write_json(temporary / "manifest.json", manifest)
+    final = folder / str(timestep)
+    if final.exists():  # a damaged one that was passed over on resuming
+        final.rename(folder / f".{timestep}.old")
+    temporary.rename(final)
+    _sync_folder(folder)
+    for old in [*_checkpoints(folder)[keep:], *folder.glob(".*")]:
+        shutil.rmtree(old)
+
+
+def read_checkpoint(folder):
+    """The newest undamaged checkpoint in ``folder``.
+
+    Returns:
+        tuple: the state, or None if there is no checkpoint; and a list of messages about damaged
+        checkpoints that were passed over.
+
+    Raises:
+        ValueError: there are checkpoints, but all of them are damaged.
+    """
+    complaints = []
+    for path in _checkpoints(Path(folder)):
+        try:
+            manifest = read_json(path / "manifest.json")
+            if manifest["format"] > FORMAT:
+                raise ValueError(f"{path}: written by a newer lagom")
+            for name, digest in manifest["sha256"].items():
+                if _hash(path / name) != digest:
+                    raise ValueError(f"{path}: damaged ({name}: hash differs)")
+            state = read_json(path / "state.json"), read_arrays(path / "arrays.safetensors")
+            return unpack(*state), complaints
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            complaints.append(str(error) if str(path) in str(error) else f"{path}: {error!r}")
+    if complaints:
+        raise ValueError(
+            f"{folder}: no usable checkpoint; start anew with fresh=true\n" + "\n".join(complaints)
+        )
+    return None, []
+
+
+def _checkpoints(folder):
+    """Checkpoint folders, newest first."""
+    found = [path for path in folder.glob("*") if re.fullmatch(r"\d+", path.name)]
+    return sorted(found, key=lambda path: int(path.name), reverse=True)
+
+
+def _hash(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+# Folders ------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def lock(folder):
+    """Hold ``folder`` for this process alone; the lock dies with the process.
+
+    Raises:
+        BlockingIOError: another process holds it; the message names its pid and host.
+    """
+    path = Path(folder) / ".lock"
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(file, 200).decode(errors="replace") or "another process"
+            raise BlockingIOError(f"{folder}: in use by {owner}") from None
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"pid {os.getpid()} on {os.uname().nodename}".encode(), 0)
+        yield
+    finally:
+        os.close(file)
+
+
+def set_aside(folder):
+    """Rename ``folder`` to the first free ``old-<n>-<name>`` beside it; return the new path."""
+    folder = Path(folder)
+    n = 1
+    while (target := folder.with_name(f"old-{n}-{folder.name}")).exists():
+        n += 1
+    folder.rename(target)
+    return target
+
+
+def is_storage_full(error):
+    """Whether an ``OSError`` says that no more can be written (disk, quota, file-size limit)."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -1,0 +1,78 @@
+"""Columns of numbers: log, print, save."""
+
+from pathlib import Path
+
+from lagom.experiment import storage
+
+
+class Logger:
+    """A dictionary of lists; logging a key again appends to its list.
+
+    Keys are words separated by ``_``.  Store numbers, strings and small lists; large arrays belong
+    into files of their own.
+
+    Example:
+        >>> logger = Logger()
+        >>> logger("iteration", 1)
+        >>> logger("train_loss", 0.12)
+        >>> logger("iteration", 2)
+        >>> logger("train_loss", 0.11)
+        >>> logger
+        {'iteration': [1, 2], 'train_loss': [0.12, 0.11]}
+        >>> logger.dump(index=-1, indent=1)
+        <BLANKLINE>
+                Iteration: 2
+                Train Loss: 0.11
+        <BLANKLINE>
+    """
+
+    def __init__(self):
+        self.logs = {}
+
+    def __call__(self, key, value):
+        """Append ``value`` to the list of ``key``."""
+        self.logs.setdefault(key, []).append(value)
+
+    def dump(self, keys=None, index=None, indent=0, border=""):
+        """Print one line a key.
+
+        Args:
+            keys (list): what to print; all by default.
+            index (int or list): which elements of each list; all by default.
+            indent (int): leading tabs.
+            border (str): printed as a line before and after.
+
+        Raises:
+            TypeError: ``keys`` is not a list.
+        """
+        if keys is not None and not isinstance(keys, list | tuple):
+            raise TypeError(f"Logger.dump: keys is {keys!r}; expected a list of keys")
+        print(border)
+        for key in self.logs if keys is None else keys:
+            values = self.logs[key]
+            if isinstance(index, list | tuple):
+                values = [values[i] for i in index]
+            elif index is not None:
+                values = values[index]
+            title = key.strip().replace("_", " ").title()
+            print(f"{chr(9) * indent}{title}: {values}")
+        print(border)
+
+    def save(self, f):
+        """Write the dictionary to ``f`` plus ``.pkl``; the file is replaced whole."""
+        storage.write_pickle(Path(f"{f}.pkl"), self.logs)
+
+    def clear(self):
+        """Forget everything."""
+        self.logs.clear()
+
+    def state_dict(self):
+        """The lists themselves."""
+        return {"logs": self.logs}
+
+    def load_state_dict(self, state):
+        """Go on from ``state``."""
+        self.logs = state["logs"]
+
+    def __repr__(self):
+        return repr(self.logs)
