@@ -1,0 +1,69 @@
+"""What every evolution strategy can do; the strategies have their own files."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Result(NamedTuple):
+    """Where a search stands.
+
+    Attributes:
+        xbest (ndarray): ``[dim]``, best solution ever evaluated; ``None`` before the first.
+        fbest (float): its function value; infinity before the first.
+        evals_best (int): number of evaluations when it was found; ``None`` before the first.
+        evaluations (int): number of evaluations so far.
+        iterations (int): number of generations so far.
+        xfavorite (ndarray): ``[dim]``, mean of the search distribution: the best guess of the
+            optimum when function values are noisy.
+        stds (ndarray): ``[dim]``, standard deviations of the search distribution.
+    """
+
+    xbest: np.ndarray | None
+    fbest: float
+    evals_best: int | None
+    evaluations: int
+    iterations: int
+    xfavorite: np.ndarray
+    stds: np.ndarray
+
+
+class BaseES(ABC):
+    """An evolution strategy: ask for candidate solutions, tell their function values.
+
+    Strategies minimize; to maximize a return, tell its negative. They know nothing of processes:
+    evaluate the candidates wherever you like, in any order, and tell them together.
+
+    Example::
+
+        while es.result.evaluations < 10_000:
+            solutions = es.ask()
+            es.tell(solutions, [f(x) for x in solutions])
+    """
+
+    @abstractmethod
+    def ask(self):
+        """Return the candidates of one generation, ``popsize`` arrays of ``[dim]``."""
+
+    @abstractmethod
+    def tell(self, solutions, function_values):
+        """Update the search distribution.
+
+        Args:
+            solutions (list or ndarray): ``[popsize, dim]``, candidates returned by :meth:`ask`.
+            function_values (list or ndarray): ``[popsize]``, smaller is better.
+        """
+
+    @property
+    @abstractmethod
+    def result(self):
+        """Where the search stands, a :class:`Result`."""
+
+    @abstractmethod
+    def state_dict(self):
+        """Return all that is needed to continue, as plain data."""
+
+    @abstractmethod
+    def load_state_dict(self, state):
+        """Continue the search that ``state`` was taken from."""
