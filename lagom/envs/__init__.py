@@ -1,0 +1,25 @@
+"""Environments: vectorized, wrapped, and found by name."""
+
+from lagom.envs.action import RescaleAction
+from lagom.envs.make import make_envs
+from lagom.envs.normalize import NormalizeObservation, NormalizeReward
+from lagom.envs.registry import SPECS, make
+from lagom.envs.statistics import RecordEpisodeStatistics
+from lagom.envs.timestep_env import TimeStepEnv
+from lagom.envs.vec_env import VecEnv, make_vec_env
+from lagom.envs.wrapper import SingleEnv, VecEnvWrapper
+
+__all__ = [
+    "SPECS",
+    "NormalizeObservation",
+    "NormalizeReward",
+    "RecordEpisodeStatistics",
+    "RescaleAction",
+    "SingleEnv",
+    "TimeStepEnv",
+    "VecEnv",
+    "VecEnvWrapper",
+    "make",
+    "make_envs",
+    "make_vec_env",
+]

@@ -1,0 +1,21 @@
+"""What is looked at: images in a grid, runs as tables, learning curves with uncertainty."""
+
+from importlib import import_module
+
+_WHERE = {
+    "GridImage": "grid",
+    "Run": "runs",
+    "find_runs": "runs",
+    "read_runs": "runs",
+    "load_runs": "runs",
+    "set_ticker": "ticker",
+    "plot_experiment": "plot",
+    "final_table": "plot",
+}
+__all__ = list(_WHERE)
+
+
+def __getattr__(name):  # matplotlib and pandas cost half a second each: only when used
+    if name not in _WHERE:
+        raise AttributeError(f"module 'lagom.vis' has no attribute {name!r}")
+    return getattr(import_module(f"lagom.vis.{_WHERE[name]}"), name)
