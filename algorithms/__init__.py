@@ -1,0 +1,1 @@
+"""Algorithms, a folder each; ``conf/algo/<name>.yaml`` names the classes and the hyperparameters."""

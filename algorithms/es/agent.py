@@ -1,0 +1,52 @@
+"""The policy that evolution strategies search over: a small network without gradients.
+
+``conf/algo/<strategy>.yaml`` names the strategy; the library has them (:mod:`lagom.es`).
+"""
+
+from pkgutil import resolve_name
+
+import numpy as np
+from gymnasium import spaces
+
+from lagom import BaseAgent
+from lagom.networks import MLP
+
+
+class Agent(BaseAgent):
+    """A deterministic policy for Discrete and Box actions on vectors of observations.
+
+    ``agent.hidden_sizes: []`` is a linear policy.
+    """
+
+    def __init__(self, config, env, device, **kwargs):
+        super().__init__(config, env, device, **kwargs)
+        self.discrete = isinstance(self.action_space, spaces.Discrete)
+        if not self.discrete and not isinstance(self.action_space, spaces.Box):
+            raise ValueError(f"action space: got {self.action_space}; expected Discrete or Box")
+        num_out = int(self.action_space.n) if self.discrete else self.action_space.shape[0]
+        self.policy = MLP(
+            self.observation_space.shape[0],
+            config["agent.hidden_sizes"],
+            num_out,
+            activation=config["agent.activation"],
+        )
+        self.to(self.device)
+        self.requires_grad_(False)
+
+    def make_es(self):
+        """The configured strategy; it starts from the zero vector, where no action is preferred."""
+        config = self.config
+        opts = {**config["es.opts"], "seed": int(self.rng.integers(1, 2**31))}
+        if config["es.popsize"] is not None:
+            opts["popsize"] = config["es.popsize"]
+        return resolve_name(config["es.strategy"])(
+            np.zeros(self.num_params), config["es.sigma0"], opts
+        )
+
+    def choose_action(self, x, **kwargs):
+        out = self.policy.numpy(x)  # [B, num_action] or [B, action_dim]
+        return {"action": out.argmax(-1) if self.discrete else out}
+
+    def learn(self, D, **kwargs):
+        """Nothing: the strategy learns."""
+        return {}

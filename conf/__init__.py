@@ -1,0 +1,1 @@
+"""Configurations: ``algo`` and ``env`` are the registries, ``config.yaml`` what they share."""

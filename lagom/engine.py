@@ -1,0 +1,173 @@
+"""Engines: one iteration of training, one evaluation.  The job calls them, and keeps the books."""
+
+from abc import ABC, abstractmethod
+from time import perf_counter
+
+import numpy as np
+
+from lagom.runner import EpisodeRunner, StepRunner
+
+
+class BaseEngine(ABC):
+    """Base class of all engines.
+
+    Args:
+        config (dict): flat configuration, only read.
+        agent (BaseAgent): what learns.
+        env (VecEnv): where it collects.
+        eval_env (VecEnv): where it is evaluated; never the same object.
+        **kwargs: for subclasses.
+
+    Attributes:
+        timestep (int): environment steps taken in training so far, over all sub-environments.
+        episode (int): training episodes finished so far.
+    """
+
+    def __init__(self, config, agent=None, env=None, eval_env=None, **kwargs):
+        self.config = config
+        self.agent, self.env, self.eval_env = agent, env, eval_env
+        self.timestep = 0
+        self.episode = 0
+
+    @abstractmethod
+    def train(self, n=None, **kwargs):
+        """One iteration of training.
+
+        Args:
+            n (int): number of the iteration.
+
+        Returns:
+            dict: one row: ``iteration``, ``timestep``, ``episode``, ``return``, ``length``, the agent's
+            metrics, and ``*_seconds``; the same keys each time.
+        """
+
+    def eval(self, n=None, **kwargs):
+        """One evaluation: greedy, on environments of its own that begin with the same seeds each time.
+
+        Returns:
+            dict: ``timestep``, ``return`` (mean), ``return_std`` (over episodes), ``length``, ``episodes``
+            and the list ``returns``.
+        """
+        start = perf_counter()
+        self.agent.eval()
+        self.eval_env.reset(seed=self.eval_env.seeds)
+        D = EpisodeRunner()(self.agent, self.eval_env, self.config["eval.episodes"])
+        self.agent.train()
+        returns = [float(tau.rewards.sum()) for tau in D]
+        return {
+            "timestep": self.timestep,
+            "return": float(np.mean(returns)),
+            "return_std": float(np.std(returns)),
+            "length": float(np.mean([tau.T for tau in D])),
+            "episodes": len(D),
+            "returns": returns,
+            "eval_seconds": perf_counter() - start,
+        }
+
+    def restart(self, seed):
+        """Begin new episodes, seeded; where the state of environments cannot be saved."""
+        self.env.reset(seed=seed)
+
+    def state_dict(self):
+        """Everything that the next iteration depends on, beside the global random streams."""
+        return {
+            "timestep": self.timestep,
+            "episode": self.episode,
+            "agent": dict(self.agent.state_dict()),
+            "env": self.env.state_dict(),
+        }
+
+    def load_state_dict(self, state):
+        """Go on from ``state`` as if nothing had happened."""
+        self.timestep, self.episode = state["timestep"], state["episode"]
+        self.agent.load_state_dict(state["agent"])
+        self.env.load_state_dict(state["env"])
+
+    def _count(self, num_step, episodes):
+        """Book ``num_step`` steps and finished ``episodes``; return the columns about them."""
+        self.timestep += num_step
+        self.episode += len(episodes)
+        returns, lengths = zip(*episodes, strict=True) if episodes else ([np.nan], [np.nan])
+        return {
+            "timestep": self.timestep,
+            "episode": self.episode,
+            "return": float(np.mean(returns)),
+            "length": float(np.mean(lengths)),
+        }
+
+
+class OnPolicyEngine(BaseEngine):
+    """Collect with the current policy, learn from exactly that, throw it away."""
+
+    def __init__(self, config, agent=None, env=None, eval_env=None, **kwargs):
+        super().__init__(config, agent, env, eval_env, **kwargs)
+        self.runner = StepRunner(reset_on_call=False)
+
+    def train(self, n=None, **kwargs):
+        self.agent.train()
+        start = perf_counter()
+        D = self.runner(self.agent, self.env, self.config["train.num_step"])
+        collected = perf_counter()
+        out = self.agent.learn(D, timestep=self.timestep)
+        learned = perf_counter()
+        return {
+            "iteration": n,
+            **self._count(sum(tau.T for tau in D), self.env.pop_episodes()),
+            **out,
+            "collect_seconds": collected - start,
+            "learn_seconds": learned - collected,
+        }
+
+    def restart(self, seed):
+        self.runner.observation, _ = self.env.reset(seed=seed)
+
+    def state_dict(self):
+        return {**super().state_dict(), "runner": self.runner.state_dict()}
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.runner.load_state_dict(state["runner"])
+
+
+class ESEngine(BaseEngine):
+    """Ask an evolution strategy for parameters, evaluate each as a policy, tell it the returns.
+
+    The agent acts greedily throughout, and holds the mean of the search distribution between
+    iterations.  Strategies minimize: here, and nowhere else, returns change their sign.
+    """
+
+    def __init__(self, config, agent=None, env=None, eval_env=None, **kwargs):
+        super().__init__(config, agent, env, eval_env, **kwargs)
+        self.es = agent.make_es()
+        self.runner = EpisodeRunner()
+
+    def train(self, n=None, **kwargs):
+        self.agent.eval()
+        start = perf_counter()
+        candidates = self.es.ask()
+        returns = []
+        for x in candidates:
+            self.agent.from_vec(x)
+            D = self.runner(self.agent, self.env, self.config["es.episodes"])
+            returns.append(np.mean([tau.rewards.sum() for tau in D]))
+        episodes = self.env.pop_episodes()
+        collected = perf_counter()
+        self.es.tell(candidates, [-x for x in returns])
+        result = self.es.result
+        self.agent.from_vec(result.xfavorite)
+        return {
+            "iteration": n,
+            **self._count(sum(length for _, length in episodes), episodes),
+            "return_best": float(np.max(returns)),
+            "return_best_ever": float(-result.fbest),
+            "sigma": float(np.mean(result.stds)),
+            "collect_seconds": collected - start,
+            "learn_seconds": perf_counter() - collected,
+        }
+
+    def state_dict(self):
+        return {**super().state_dict(), "es": self.es.state_dict()}
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.es.load_state_dict(state["es"])

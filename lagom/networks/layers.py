@@ -1,0 +1,96 @@
+"""Layers that run on tensors with autograd, and on NumPy arrays in the same memory without."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from lagom.networks.module import Module
+
+ACTIVATIONS = {  # name -> (on tensors, on arrays)
+    "tanh": (torch.tanh, np.tanh),
+    "relu": (torch.relu, lambda x: np.maximum(x, 0)),
+}
+
+
+def ortho_init(module, nonlinearity=None, weight_scale=1.0, constant_bias=0.0):
+    """Orthogonal weights and constant biases, in place; returns the module.
+
+    Args:
+        module (nn.Module): a layer with ``weight`` and ``bias``, or a recurrent one.
+        nonlinearity (str): name for ``nn.init.calculate_gain``; its gain then replaces ``weight_scale``.
+        weight_scale (float): gain of the orthogonal weights.
+        constant_bias (float): value of the biases.
+
+    Reference:
+        Saxe et al., Exact solutions to the nonlinear dynamics of learning in deep linear neural
+        networks, 2014 (arXiv:1312.6120).
+    """
+    gain = weight_scale if nonlinearity is None else nn.init.calculate_gain(nonlinearity)
+    for name, parameter in module.named_parameters():
+        if name.startswith("weight"):
+            nn.init.orthogonal_(parameter, gain)
+        elif name.startswith("bias"):
+            nn.init.constant_(parameter, constant_bias)
+    return module
+
+
+class Linear(nn.Linear):
+    """``nn.Linear`` that can also be called on arrays."""
+
+    _shared = (0, None, None)  # address of the weight, and its memory as arrays
+
+    def numpy(self, x):
+        """The layer on a float32 array ``[..., in_features]``: same memory, no autograd, no copies.
+
+        Small inputs run several times faster here than through torch.  Parameters on another device
+        are copied at each call.
+        """
+        address, W, b = self._shared
+        if address != self.weight.data_ptr():  # moved, for instance into ``Module.flat``
+            W, b = self.weight.detach().cpu().numpy().T, self.bias.detach().cpu().numpy()
+            self._shared = (self.weight.data_ptr() if self.weight.is_cpu else 0, W, b)
+        return x @ W + b
+
+
+class MLP(Module):
+    """Fully connected layers with an activation after each but, if ``out_features`` is given, the last.
+
+    Args:
+        in_features (int): size of the input.
+        hidden_sizes (list): sizes of the hidden layers; may be empty.
+        out_features (int): size of a last layer without activation; none by default.
+        activation (str): ``"tanh"`` or ``"relu"``.
+        out_scale (float): gain of the last layer's orthogonal weights.
+
+    Raises:
+        ValueError: unknown activation.
+    """
+
+    def __init__(
+        self, in_features, hidden_sizes, out_features=None, activation="tanh", out_scale=1.0
+    ):
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"MLP: activation {activation!r}; expected one of {[*ACTIVATIONS]}")
+        self.activation, self.np_activation = ACTIVATIONS[activation]
+        sizes = [in_features, *hidden_sizes]
+        self.layers = nn.ModuleList(
+            ortho_init(Linear(i, o), nonlinearity=activation)
+            for i, o in zip(sizes[:-1], sizes[1:], strict=True)
+        )
+        self.out = None
+        if out_features is not None:
+            self.out = ortho_init(Linear(sizes[-1], out_features), weight_scale=out_scale)
+        self.out_features = sizes[-1] if out_features is None else out_features
+
+    def forward(self, x):
+        """``[N, in_features]`` to ``[N, out_features]``."""
+        for layer in self.layers:
+            x = self.activation(layer(x))
+        return x if self.out is None else self.out(x)
+
+    def numpy(self, x):
+        """The same on a float32 array, without autograd."""
+        for layer in self.layers:
+            x = self.np_activation(layer.numpy(x))
+        return x if self.out is None else self.out.numpy(x)

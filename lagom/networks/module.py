@@ -1,0 +1,96 @@
+"""A torch module that can be seen as one vector of parameters."""
+
+import io
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lagom.experiment import storage
+
+
+class Module(nn.Module):
+    """An ``nn.Module`` with its parameters as a vector, for optimizers, targets and evolution."""
+
+    @property
+    def num_params(self):
+        """Number of parameters."""
+        return sum(p.numel() for p in self.parameters())
+
+    @property
+    def num_trainable_params(self):
+        """Number of parameters that are trained."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    @property
+    def num_untrainable_params(self):
+        """Number of parameters that are kept fixed."""
+        return self.num_params - self.num_trainable_params
+
+    @property
+    def flat(self):
+        """All trainable parameters as one leaf tensor ``[num_trainable_params]`` that they live in.
+
+        Parameters and their gradients become views of this vector and of its ``.grad``: one fused
+        optimizer step, one norm and one interpolation serve the whole module.  Take it after
+        moving the module to its device.
+
+        Example:
+            >>> from lagom.networks import MLP
+            >>> net = MLP(3, [4], 2)
+            >>> optimizer = torch.optim.Adam([net.flat], fused=True)
+            >>> _ = net.flat.detach().zero_()
+            >>> float(net.layers[0].weight.abs().sum())
+            0.0
+        """
+        params = [p for p in self.parameters() if p.requires_grad]
+        flat = self.__dict__.get("_flat")
+        if flat is None or [p.data_ptr() for p in params] != _addresses(params, flat):
+            flat = torch.cat([p.detach().reshape(-1) for p in params]).requires_grad_()
+            flat.grad = torch.zeros_like(flat)
+            sizes = [p.numel() for p in params]
+            parts, grads = flat.detach().split(sizes), flat.grad.split(sizes)
+            for p, part, grad in zip(params, parts, grads, strict=True):
+                p.data, p.grad = part.view_as(p), grad.view_as(p)
+            self.__dict__["_flat"] = flat  # past nn.Module: it is no parameter of its own
+        return flat
+
+    def to_vec(self):
+        """All parameters as one vector ``[num_params]``, with their history for autograd."""
+        return nn.utils.parameters_to_vector(self.parameters())
+
+    @torch.no_grad()
+    def from_vec(self, x):
+        """Copy the vector ``x`` ``[num_params]`` into the parameters.
+
+        Raises:
+            ValueError: ``x`` has another length.
+        """
+        x = torch.as_tensor(x)
+        if x.shape != (self.num_params,):
+            raise ValueError(
+                f"Module.from_vec: vector has shape {tuple(x.shape)}; "
+                f"expected ({self.num_params},), the number of parameters"
+            )
+        start = 0
+        for p in self.parameters():
+            p.copy_(x[start : start + p.numel()].view_as(p))
+            start += p.numel()
+
+    def save(self, f):
+        """Write the state dictionary to the file ``f``."""
+        buffer = io.BytesIO()
+        torch.save(self.state_dict(), buffer)
+        storage.write_bytes(Path(f), buffer.getvalue())
+
+    def load(self, f):
+        """Read the state dictionary from the file ``f``; a file that holds anything but data is refused."""
+        self.load_state_dict(torch.load(Path(f), map_location="cpu", weights_only=True))
+
+
+def _addresses(params, flat):
+    """Where ``params`` lie if they are views of ``flat``, one after the other."""
+    counts = [0, *(p.numel() for p in params)]
+    return [
+        flat.data_ptr() + flat.element_size() * sum(counts[: i + 1]) for i in range(len(params))
+    ]
