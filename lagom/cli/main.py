@@ -1,0 +1,19 @@
+"""The console script: words for Hydra go straight on, everything else to Typer."""
+
+import sys
+
+
+def main(words=None):
+    """Run ``lagom`` with ``words`` (by default those of the command line); return the exit code."""
+    words = sys.argv[1:] if words is None else list(words)
+    if words and words[0] in ("train", "es"):
+        from lagom.cli.training import run
+
+        return run(words[0], words[1:])
+    from lagom.cli.app import app
+
+    try:
+        app(args=words, prog_name="lagom", standalone_mode=True)
+    except SystemExit as stop:  # Typer's way to return
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0

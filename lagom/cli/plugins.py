@@ -1,0 +1,254 @@
+"""Hydra's sweeper and launcher for lagom, and the function that other launchers call."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher as HydraLauncher
+from hydra.plugins.sweeper import Sweeper as HydraSweeper
+from hydra.types import RunMode
+from omegaconf import OmegaConf, open_dict
+
+from lagom.cli.progress import Display, exit_code, summarize
+from lagom.cli.training import say
+from lagom.cli.words import GROUPS, Refused, rewrite
+from lagom.experiment import storage
+from lagom.experiment.job import execute, run, sources_digest
+from lagom.experiment.schema import check, flatten
+from lagom.experiment.sweep import (
+    expand,
+    experiment_folder,
+    experiment_name,
+    make_jobs,
+    parse_seeds,
+    plan,
+)
+
+
+def from_hydra(cfg):
+    """One job in this process, for the launchers that are not lagom's: basic, joblib, submitit."""
+    hydra = HydraConfig.get()
+    if hydra.mode != RunMode.MULTIRUN:
+        raise Refused("hydra.mode=RUN is not used; hydra/launcher=basic runs in this process")
+    logdir = Path(hydra.runtime.output_dir)
+    config = storage.read_yaml(
+        logdir.parent / "config.yml"
+    )  # as it was checked before the first job
+    status, _ = execute(run, config, cfg.seed, cfg.device, logdir)
+    if status == "stopped":
+        raise KeyboardInterrupt
+    return status
+
+
+class Sweeper(HydraSweeper):
+    """Configurations x seeds: all composed and checked before the first job, seeds fastest.
+
+    Args:
+        num_sample (int): draws of each interval for each grid point.
+        sample_seed (int): seed of these draws.
+        params (dict): sweeps from YAML; the command line has the last word on a key.
+    """
+
+    def __init__(self, num_sample, sample_seed, params):
+        self.num_sample, self.sample_seed = num_sample, sample_seed
+        self.params = flatten(OmegaConf.to_container(params)) if params else {}
+
+    def setup(self, *, hydra_context, task_function, config):
+        self.config = config
+        self.loader = hydra_context.config_loader
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments):
+        """Run everything; leave through ``SystemExit`` with the contract's exit code."""
+        start = time.monotonic()
+        words = [f"{key}={value}" for key, value in self.params.items()] + list(arguments)
+        seeds = _seeds(self.config, words)
+        words = [word for word in words if not word.startswith("seeds=")]
+        try:
+            combinations, varying = expand(words, self.num_sample, self.sample_seed)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        jobs = prepare(self.config, self.loader, combinations, varying, seeds)
+        todo = pending(jobs, fresh=self.config.fresh)
+        if isinstance(self.launcher, Launcher):
+            self.launcher.launch_jobs(todo, varying)
+        else:
+            self._launch_elsewhere(todo)
+        summarize(jobs, varying, time.monotonic() - start)
+        sys.exit(exit_code(jobs))
+
+    def _launch_elsewhere(self, jobs):
+        """Through any other launcher of Hydra: a job is told its folder, and reads the rest there."""
+        overrides = [
+            [
+                f"ID={job.config['ID']}",
+                f"seed={job.seed}",
+                f"device={job.config['device']}",
+                f"hydra.sweep.dir='{job.logdir.parents[1]}'",
+            ]
+            for job in jobs
+        ]
+        try:
+            self.launcher.launch(overrides, initial_job_idx=0)
+        except KeyboardInterrupt:
+            raise
+        except Exception as error:  # launchers raise what they like; the jobs' own status counts
+            say(f"{type(self.launcher).__name__}: {type(error).__name__}: {error}")
+
+
+class Launcher(HydraLauncher):
+    """Local processes, one a job.
+
+    Args:
+        workers (int): jobs at a time; as many as there are cores by default.
+        gpus (list): device numbers to hand out; none by default.
+        jobs_per_gpu (int): jobs that share a device.
+    """
+
+    def __init__(self, workers, gpus, jobs_per_gpu):
+        self.workers, self.gpus, self.jobs_per_gpu = workers, gpus, jobs_per_gpu
+
+    def setup(self, *, hydra_context, task_function, config):
+        self.config, self.loader = config, hydra_context.config_loader
+        if self.workers is not None and not (type(self.workers) is int and self.workers >= 1):
+            raise Refused(f"hydra.launcher.workers: got {self.workers!r}; expected at least 1")
+
+    def launch(self, job_overrides, initial_job_idx):
+        """Jobs of another sweeper: every list of overrides is a configuration, run with all seeds."""
+        words = [list(words) for words in job_overrides]
+        jobs = prepare(self.config, self.loader, words, [], _seeds(self.config, []))
+        self.launch_jobs(pending(jobs, fresh=self.config.fresh), [])
+        returns = []
+        for words in job_overrides:
+            value = JobReturn()
+            value.overrides, value.status = words, JobStatus.COMPLETED
+            returns.append(value)
+        return returns
+
+    def launch_jobs(self, jobs, varying):
+        """Run ``jobs``, showing how they get on."""
+        from lagom.experiment.scheduler import Scheduler
+
+        if not jobs:
+            return
+        workers = min(self.workers or os.cpu_count(), len(jobs))
+        with Display(jobs, varying, workers) as display:
+            scheduler = Scheduler(
+                run, workers, jobs[0].config["device"], self.gpus, self.jobs_per_gpu, display.update
+            )
+            scheduler(jobs)
+        if scheduler.asked is not None:
+            summarize(jobs, varying, display.seconds)
+            say("stopped; the same command continues")
+            sys.exit(128 + scheduler.asked)
+
+
+def _seeds(master, words):
+    """The list of seeds: of the last word about them (``seeds=1,2,3`` too), or of the configuration."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    seeds = OmegaConf.to_container(master)["seeds"]
+    for override in OverridesParser.create().parse_overrides(words):
+        if override.get_key_element() == "seeds":
+            sweep = override.is_sweep_override() and not override.is_interval_sweep()
+            seeds = [int(x) for x in override.sweep_iterator()] if sweep else override.value()
+    try:
+        return parse_seeds(seeds)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def prepare(master, loader, combinations, varying, seeds):
+    """Compose and check every configuration, try each kind once, and plan the jobs.
+
+    Raises:
+        Refused: all problems of all configurations; nothing was started.
+    """
+    known_envs = loader.get_group_options("env")
+    configs, complaints, defaults = [], {}, {}
+    for words in combinations:
+        words = rewrite(words, known_envs)
+        groups = tuple(word for word in words if word.split("=")[0] in GROUPS)
+        if groups not in defaults:
+            defaults[groups] = _compose(master, loader, groups)
+        config = _compose(master, loader, words)
+        for complaint in check(config, defaults[groups]):
+            complaints[complaint] = None  # each once
+        configs.append(config)
+    try:
+        name = master.name or (experiment_name(configs) if not complaints else "-")
+        folder = experiment_folder(master.hydra.sweep.dir, name)
+    except ValueError as error:
+        complaints[str(error)] = None
+    if not complaints:
+        complaints = _probe(configs)
+    if complaints:
+        raise Refused("\n".join(complaints))
+    return make_jobs(folder, plan(folder, configs, varying), seeds)
+
+
+def _compose(master, loader, words):
+    """The flat, plain configuration that ``words`` give."""
+    cfg = loader.load_sweep_config(master, list(words))
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return flatten(OmegaConf.to_container(cfg, resolve=True))
+
+
+def _probe(configs):
+    """Build each combination of algorithm and environment once, in a process as jobs have."""
+    from lagom.experiment.job import probe
+    from lagom.experiment.scheduler import call
+
+    complaints, seen = {}, set()
+    for config in configs:
+        kind = str([(k, v) for k, v in config.items() if k.startswith(("algo.", "env.", "device"))])
+        if kind in seen:
+            continue
+        seen.add(kind)
+        try:
+            call(probe, config)
+        except Exception as error:  # anything that an environment does wrong
+            where = f"{config['algo.name']} on {config['env.id']}"
+            lines = str(error).strip().splitlines() or [""]
+            builtin = isinstance(error, ValueError | RuntimeError)
+            complaints[f"{where}: {'' if builtin else type(error).__name__ + ': '}{lines[0]}"] = (
+                None
+            )
+            complaints |= dict.fromkeys(lines[1:4])
+    return complaints
+
+
+def pending(jobs, fresh):
+    """The jobs that are not done.  Finished work is set aside first if it is to be made afresh."""
+    sources, todo, foreign = sources_digest(), [], []
+    for job in jobs:
+        if fresh and job.logdir.exists():
+            with storage.lock(job.logdir):
+                say(f"{job.logdir} set aside as {storage.set_aside(job.logdir).name}")
+        try:
+            status = storage.read_json(job.logdir / "status.json")["status"]
+        except (OSError, ValueError, KeyError, TypeError):
+            status = "waiting"
+        if status != "done":
+            todo.append(job)
+        else:
+            try:
+                if storage.read_json(job.logdir / "fingerprint.json")["sources"] != sources:
+                    foreign.append(job)
+            except (OSError, ValueError, KeyError, TypeError):
+                foreign.append(job)
+    if len(todo) < len(jobs):
+        say(f"{len(jobs) - len(todo)} of {len(jobs)} jobs are done already and are kept")
+    if foreign:
+        say(
+            f"{len(foreign)} of them were made by other code, for example {foreign[0].logdir}; "
+            "fresh=true makes them again, name=... goes to another folder"
+        )
+    return todo

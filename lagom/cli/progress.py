@@ -1,0 +1,186 @@
+"""What the user sees of running jobs: bars on a terminal, a line per finished job elsewhere."""
+
+import math
+import sys
+import time
+
+from lagom.experiment import storage
+
+_SHOWN = 8  # running jobs with a bar of their own
+
+
+class Display:
+    """Shows jobs while they run; a context manager.
+
+    Args:
+        jobs (list): all jobs.
+        varying (list): keys in which their configurations differ.
+        workers (int): jobs at a time.
+    """
+
+    def __init__(self, jobs, varying, workers):
+        self.jobs, self.varying = jobs, varying
+        self.start, self.num_finished, self.bars = time.monotonic(), 0, {}
+        self.total = self.progress = None
+        configs = len({job.config["ID"] for job in jobs})
+        first = jobs[0].config
+        print(
+            f"{first['algo.name']} on {first['env.id']}: "
+            f"{_count(configs, 'configuration')}, {_count(len(jobs), 'job')}, {workers} at a time"
+            f" -> {first_folder(jobs)}",
+            file=sys.stderr,
+        )
+
+    @property
+    def seconds(self):
+        """Seconds since the display was made."""
+        return time.monotonic() - self.start
+
+    def __enter__(self):
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self.progress = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.percentage:3.0f}%"),
+                TextColumn("{task.fields[text]}", markup=False),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self.progress.start()
+            if len(self.jobs) > 1:
+                self.total = self.progress.add_task("all jobs", total=len(self.jobs), text="")
+        return self
+
+    def __exit__(self, *exc):
+        if self.progress is not None:
+            self.progress.stop()
+
+    def update(self, running, finished):
+        """Show that ``running`` jobs run and that ``finished`` ones (job, status, result) ended."""
+        for job, status, result in finished:
+            self.num_finished += 1
+            self._finish(job, status, result)
+        if self.progress is None:
+            return
+        for job in running[:_SHOWN]:
+            status = read_status(job)
+            bar = self.bars.get(job.logdir)
+            if bar is None:
+                total = job.config.get("train.timestep")
+                bar = self.progress.add_task(label(job, self.varying), total=total, text="")
+                self.bars[job.logdir] = bar
+            self.progress.update(bar, completed=status.get("timestep", 0), text=_text(status))
+        if self.total is not None:
+            self.progress.update(self.total, completed=self.num_finished)
+
+    def _finish(self, job, status, result):
+        state = read_status(job)
+        line = f"[{self.num_finished}/{len(self.jobs)}] {label(job, self.varying)}: {status}"
+        if status == "done":
+            line += f" at {state.get('timestep', 0)} steps, {_text(state)}"
+        elif status != "stopped":
+            line += (
+                f": {type(result).__name__}: {str(result).splitlines()[0] if str(result) else ''}"
+            )
+            line += f" -> {job.logdir / 'job.log'}"
+        bar = self.bars.pop(job.logdir, None)
+        if self.progress is None:
+            print(line, file=sys.stderr, flush=True)
+            return
+        if bar is not None:
+            self.progress.remove_task(bar)
+        self.progress.console.print(line, markup=False, highlight=False)
+
+
+def summarize(jobs, varying, seconds):
+    """Print what came out: a line for each configuration, and what to do next."""
+    print(f"{first_folder(jobs)}: {_states(jobs)} in {_duration(seconds)}")
+    rows = [["ID", *varying, "seeds", "return"]]
+    for ID in dict.fromkeys(job.config["ID"] for job in jobs):
+        same = [job for job in jobs if job.config["ID"] == ID]
+        states = [read_status(job) for job in same]
+        done = [s for s in states if s.get("status") == "done"]
+        returns = [s["return"] for s in done if isinstance(s.get("return"), int | float)]
+        values = [
+            str(same[0].config.get(key, same[0].config.get(f"{key}.name", ""))) for key in varying
+        ]
+        rows.append([str(ID), *values, f"{len(done)}/{len(same)}", _mean(returns)])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  " + "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip())
+    for job in jobs:
+        state = read_status(job)
+        if state.get("status") in ("failed", "diverged"):
+            print(f"  {state['status']}: {job.logdir}: {state.get('error')}", file=sys.stderr)
+    print(f"next: lagom plot {first_folder(jobs)}")
+
+
+def exit_code(jobs):
+    """The contract's exit code for what became of ``jobs``."""
+    states = [read_status(job) for job in jobs]
+    if any(s.get("storage_full") for s in states):
+        return 6
+    if any(s.get("status") == "stopped" for s in states):
+        return 130
+    return 0 if all(s.get("status") == "done" for s in states) else 3
+
+
+def read_status(job):
+    """The content of a job's ``status.json``; empty if there is none."""
+    try:
+        status = storage.read_json(job.logdir / "status.json")
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def label(job, varying):
+    """A short name of a job: what differs, and its seed."""
+    parts = [f"{key.split('.')[-1]}={job.config[key]}" for key in varying if key in job.config]
+    if "algo" in varying:
+        parts.insert(0, job.config["algo.name"])
+    if "env" in varying:
+        parts.insert(0, job.config["env.id"])
+    return " ".join([f"{job.config['ID']}/{job.seed}", *parts])
+
+
+def first_folder(jobs):
+    """The folder of the experiment."""
+    return jobs[0].logdir.parents[1]
+
+
+def _text(status):
+    value = status.get("return")
+    return f"return {value:.4g}" if isinstance(value, int | float) else ""
+
+
+def _mean(returns):
+    if not returns:
+        return "-"
+    mean = sum(returns) / len(returns)
+    if len(returns) == 1:
+        return f"{mean:.4g}"
+    sd = math.sqrt(sum((x - mean) ** 2 for x in returns) / (len(returns) - 1))
+    return f"{mean:.4g} (sd {sd:.3g}, {min(returns):.4g} to {max(returns):.4g})"
+
+
+def _states(jobs):
+    states = [read_status(job).get("status", "waiting") for job in jobs]
+    parts = [f"{states.count(s)} {s}" for s in dict.fromkeys(states)]
+    return f"{_count(len(jobs), 'job')}: {', '.join(parts)}"
+
+
+def _count(n, noun):
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def _duration(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    return (
+        f"{minutes // 60} h {minutes % 60} min"
+        if minutes >= 60
+        else (f"{minutes} min {seconds} s" if minutes else f"{seconds} s")
+    )

@@ -1,0 +1,126 @@
+"""The user's words before Hydra sees them: flags, groups and shorthands, on files alone.
+
+Costs a few milliseconds: Hydra, torch and the rest are not imported for a mistyped word.
+"""
+
+from importlib import resources
+from pathlib import Path
+
+from lagom.experiment.schema import FREE, nearest
+
+GROUPS = ("env", "algo", "experiment", "sweep")  # env takes any id, the others their files
+
+_WITH_VALUE = {
+    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
+    *("--config-dir", "-cd"),
+}
+_FLAGS = {
+    *_WITH_VALUE,
+    *("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m"),
+    *("--info", "-i"),
+}
+_INFO = {"all", "config", "defaults", "defaults-tree", "plugins", "searchpath"}
+
+
+class Refused(Exception):
+    """The user's words cannot be followed; nothing was started.  The message says why, and what to do."""
+
+
+def flags_first(words):
+    """``words`` with flags, and what belongs to them, before overrides: Hydra's parser needs it.
+
+    Raises:
+        Refused: a flag that does not exist.
+    """
+    flags, overrides, words = [], [], list(words)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        name = word.split("=")[0]
+        if name not in _FLAGS:
+            raise Refused(f"no such flag: {name}{nearest(name, _FLAGS)}")
+        flags.append(word)
+        takes_value = name in _WITH_VALUE or (
+            name in ("--info", "-i") and words[:1] and words[0] in _INFO
+        )
+        if takes_value and "=" not in word and words:
+            flags.append(words.pop(0))
+    return flags, overrides
+
+
+def config_dirs(flags):
+    """Folders of configurations beside lagom's own: ``--config-dir`` and ``./conf``."""
+    dirs = [
+        Path(word.split("=", 1)[1] if "=" in word else flags[i + 1])
+        for i, word in enumerate(flags)
+        if word.split("=")[0] in ("--config-dir", "-cd") and ("=" in word or i + 1 < len(flags))
+    ]
+    here = Path("conf")
+    if here.is_dir() and here.resolve() != _own():
+        dirs.append(here)
+    return dirs
+
+
+def options(group, dirs=()):
+    """The names that ``group=`` takes, sorted."""
+    folders = [folder / group for folder in (_own(), *dirs)]
+    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+
+
+def strategies(dirs=()):
+    """The algorithms that are evolution strategies."""
+    return [
+        name
+        for name in options("algo", dirs)
+        for folder in (_own(), *dirs)
+        if (path := folder / "algo" / f"{name}.yaml").is_file()
+        and "lagom.engine:ESEngine" in path.read_text()
+    ]
+
+
+def _own():
+    return Path(str(resources.files("lagom.conf"))).resolve()
+
+
+def check_groups(overrides, dirs):
+    """Refuse names that no group has, and ``_target_`` wherever it stands.
+
+    Raises:
+        Refused: all problems found.
+    """
+    complaints = []
+    for word in overrides:
+        key, _, value = word.partition("=")
+        if "_target_" in word:
+            complaints.append(
+                f"{word}: _target_ is not used by lagom; algo=<name> chooses what runs"
+            )
+        if key.lstrip("+") in GROUPS[1:] and "(" not in value:
+            known = options(key.lstrip("+"), dirs)
+            complaints += [
+                f"{key}={name} is not one of: {', '.join(known)}{nearest(name, known)}"
+                for name in value.split(",")
+                if name not in (*known, "null")
+            ]
+    if complaints:
+        raise Refused("\n".join(complaints))
+
+
+def rewrite(overrides, known_envs):
+    """Shorthands in full.
+
+    ``env=<id>`` without a file of that name is ``env=gym env.id=<id>``; ``env.kwargs.x=1`` and the like
+    need no ``+``.  Sweeps are left for later, when they have been expanded.
+    """
+    words = []
+    for word in overrides:
+        key, _, value = word.partition("=")
+        if key == "env" and not {",", "("} & set(value) and value not in known_envs:
+            words += ["env=gym", f"env.id={value}"]
+        elif key.startswith(tuple(f"{free}." for free in FREE)):
+            words.append(f"++{word}")
+        else:
+            words.append(word)
+    return words

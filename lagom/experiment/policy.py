@@ -1,0 +1,126 @@
+"""The policy artefact: parameters as safetensors, everything else that acting needs as JSON.
+
+No optimizer, no random streams: what is needed to resume is in the checkpoints.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from gymnasium import spaces
+
+from lagom.experiment import storage
+
+
+def write_policy(folder, config, agent, env):
+    """Save what ``agent`` acts with: parameters, spaces, normalizer, configuration.
+
+    Args:
+        folder (Path): made if missing; ``policy.safetensors`` and ``policy.json`` are replaced.
+        config (dict): flat configuration.
+        agent (BaseAgent): its ``state_dict`` without extra state.
+        env (VecEnv): the training environment, for the moments of its observations.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {k: v for k, v in agent.state_dict().items() if not k.endswith("_extra_state")}
+    arrays = {f"agent.{key}": x.detach().cpu().numpy() for key, x in state.items()}
+    moments = getattr(env, "obs_moments", None)
+    normalizer = None
+    if moments is not None:
+        arrays |= {
+            "normalizer.mean": np.asarray(moments.mean),
+            "normalizer.var": np.asarray(moments.var),
+        }
+        # The bounds of normalized observations are where they are clipped.
+        normalizer = {"clip": float(agent.observation_space.high.flat[0])}
+    storage.write_arrays(folder / "policy.safetensors", arrays)
+    description = {
+        "format": storage.FORMAT,
+        "agent": config["algo.agent"],
+        "observation_space": _describe(agent.observation_space),
+        "action_space": _describe(agent.action_space),
+        "normalizer": normalizer,
+        "config": config,
+    }
+    storage.write_json(folder / "policy.json", description)
+
+
+def read_policy(folder, device="cpu"):
+    """The agent saved in ``folder``, in evaluation mode, and a function that normalizes observations.
+
+    Only agents of lagom itself are built: a folder from elsewhere names no code of its own.
+
+    Returns:
+        tuple: the agent, and a function from observations ``[B, *obs]`` to what the agent expects.
+
+    Raises:
+        ValueError: the files are damaged, or name an agent outside lagom.
+        FileNotFoundError: there is no policy.
+    """
+    folder = Path(folder)
+    description = storage.read_json(folder / "policy.json")
+    arrays = storage.read_arrays(folder / "policy.safetensors")
+    try:
+        name, config = description["agent"], description["config"]
+        env = _Spaces(description["observation_space"], description["action_space"])
+        normalizer = description["normalizer"]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{folder / 'policy.json'}: {error} is missing or wrong") from None
+    if not name.startswith("lagom."):
+        raise ValueError(f"{folder / 'policy.json'}: agent {name!r} refused; expected one of lagom")
+    from lagom.experiment.job import resolve
+
+    agent = resolve({"algo.agent": name}, "algo.agent")(config, env, device)
+    state = {k.removeprefix("agent."): v for k, v in arrays.items() if k.startswith("agent.")}
+    load_parameters(agent, state)
+    agent.eval()
+    if normalizer is None:
+        return agent, lambda obs: obs
+    mean, std = arrays["normalizer.mean"], np.sqrt(arrays["normalizer.var"] + 1e-8)
+    clip = normalizer["clip"]
+    return agent, lambda obs: np.clip((obs - mean) / std, -clip, clip).astype(np.float32)
+
+
+def load_parameters(agent, arrays):
+    """Copy named arrays into the parameters and buffers of ``agent``.
+
+    Raises:
+        ValueError: names or shapes differ.
+    """
+    import torch
+
+    own = {k: v for k, v in agent.state_dict().items() if not k.endswith("_extra_state")}
+    for key in sorted(own.keys() | arrays.keys()):
+        file, here = arrays.get(key), own.get(key)
+        if file is None or here is None or file.shape != tuple(here.shape):
+            shapes = [None if x is None else tuple(x.shape) for x in (file, here)]
+            raise ValueError(f"policy: {key} has shape {shapes[0]}; expected {shapes[1]}")
+        here.copy_(torch.from_numpy(file))
+
+
+class _Spaces:
+    """Stands in for an environment where only its spaces are needed."""
+
+    def __init__(self, observation_space, action_space):
+        self.single_observation_space = self.observation_space = _restore(observation_space)
+        self.single_action_space = self.action_space = _restore(action_space)
+
+
+def _describe(space):
+    """A space as plain data."""
+    if isinstance(space, spaces.Box):
+        low, high = space.low.tolist(), space.high.tolist()
+        return {"type": "Box", "low": low, "high": high, "dtype": str(space.dtype)}
+    if isinstance(space, spaces.Discrete):
+        return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
+    raise ValueError(f"policy: cannot describe {space}; expected Box or Discrete")
+
+
+def _restore(description):
+    if description["type"] == "Box":
+        dtype = np.dtype(description["dtype"])
+        low, high = (np.array(description[key], dtype) for key in ("low", "high"))
+        return spaces.Box(low, high, dtype=dtype)
+    if description["type"] == "Discrete":
+        return spaces.Discrete(description["n"], start=description["start"])
+    raise ValueError(f"policy: unknown space {description['type']!r}; expected Box or Discrete")

@@ -1,0 +1,132 @@
+"""Checks of a configuration: keys and types as in its YAML defaults, ranges, fields that must fit.
+
+A flat configuration is a plain dictionary with dotted keys.  Values are brought to the type of their
+default (``1e6`` for a whole number is 1000000), and all problems are found at once.
+"""
+
+import difflib
+import math
+
+FREE = ("env.kwargs", "es.opts")  # dictionaries whose keys belong to somebody else
+
+_CHOICES = {
+    "env.backend": ["auto", "serial"],
+    "env.normalize_obs": [True, False, "auto"],
+    "env.normalize_reward": [True, False, "auto"],
+    "agent.activation": ["tanh", "relu"],
+}
+_ANY = {"name", "seeds", "seed", "experiment", "sweep"}
+_OPTIONAL_INT = {"es.popsize"}
+_RANGES = {  # key -> (text, condition)
+    **dict.fromkeys(
+        ["env.num_env", "train.timestep", "train.num_step", "eval.episodes", "threads"],
+        ("at least 1", lambda x: x >= 1),
+    ),
+    **dict.fromkeys(
+        ["agent.num_epoch", "agent.batch_size", "es.episodes", "checkpoint.keep"],
+        ("at least 1", lambda x: x >= 1),
+    ),
+    "es.popsize": ("at least 2", lambda x: x >= 2),
+    **dict.fromkeys(
+        ["eval.every", "checkpoint.every", "agent.entropy_coef", "agent.value_coef"],
+        ("at least 0", lambda x: x >= 0),
+    ),
+    **dict.fromkeys(
+        ["agent.lr", "agent.clip", "agent.std0", "agent.max_grad_norm", "es.sigma0"],
+        ("greater than 0", lambda x: x > 0),
+    ),
+    **dict.fromkeys(["agent.gamma", "agent.lam"], ("in [0, 1]", lambda x: 0 <= x <= 1)),
+    "agent.hidden_sizes": (
+        "a list of whole numbers of at least 1",
+        lambda sizes: all(type(n) is int and n >= 1 for n in sizes),
+    ),
+}
+
+
+def flatten(tree, prefix=""):
+    """A nested dictionary as a flat one with dotted keys; the dictionaries in ``FREE`` stay whole."""
+    flat = {}
+    for key, value in tree.items():
+        key = f"{prefix}{key}"
+        if isinstance(value, dict) and key not in FREE:
+            flat.update(flatten(value, f"{key}."))
+        else:
+            flat[key] = value
+    return flat
+
+
+def nearest(word, known, n=2):
+    """``word``'s nearest neighbours among ``known``, as ``; did you mean a or b?``, or nothing."""
+    known = [str(k) for k in known]
+    close = difflib.get_close_matches(str(word), known, n=n, cutoff=0.6)
+    if not close and "." not in str(word):  # lr -> agent.lr
+        close = [k for k in known if k.split(".")[-1] == word][:n]
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def check(config, defaults):
+    """Bring ``config`` to the types of ``defaults`` and check it.
+
+    Args:
+        config (dict): flat configuration; its values are replaced where only the type differs.
+        defaults (dict): the flat configuration of the same groups before the user's words.
+
+    Returns:
+        list: complaints, one line each; empty if all is well.
+    """
+    complaints = []
+    for key, value in config.items():
+        if key not in defaults:
+            complaints.append(f"no such key: {key}{nearest(key, defaults)}")
+        elif value == "???":
+            complaints.append(f"{key} is missing; give it, for example {key}=...")
+        else:
+            config[key], complaint = _convert(key, value, defaults[key])
+            if complaint is None and key in _RANGES and config[key] is not None:
+                text, holds = _RANGES[key]
+                if not holds(config[key]):
+                    complaint = f"got {value!r}; expected {text}"
+            if complaint:
+                complaints.append(f"{key}: {complaint}")
+    complaints += [f"no such key: {key}; it was removed" for key in defaults if key not in config]
+    return complaints or _cross_checks(config)
+
+
+def _convert(key, value, default):
+    """(value in the type of ``default``, complaint or None)."""
+    if key in _CHOICES:
+        if any(type(value) is type(x) and value == x for x in _CHOICES[key]):  # 1 is not true
+            return value, None
+        names = ", ".join(str(choice).lower() for choice in _CHOICES[key])
+        return value, f"got {value!r}; expected one of: {names}{nearest(value, _CHOICES[key])}"
+    if key in _ANY or (key in _OPTIONAL_INT and value is None):
+        return value, None
+    kind = int if key in _OPTIONAL_INT else type(default)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is float and number:
+        if math.isfinite(value):
+            return float(value), None
+    elif kind is int and number:
+        if math.isfinite(value) and value == int(value):
+            return int(value), None
+    elif kind is type(None) or type(value) is kind:
+        return value, None
+    names = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
+    return value, f"got {value!r}; expected {names.get(kind, f'a {kind.__name__}')}"
+
+
+def _cross_checks(config):
+    complaints = []
+    if "agent.batch_size" in config and "train.num_step" in config:
+        size = config["env.num_env"] * config["train.num_step"]
+        if config["agent.batch_size"] > size:
+            complaints.append(
+                f"agent.batch_size: got {config['agent.batch_size']}; expected at most "
+                f"env.num_env x train.num_step = {size}, the transitions of one iteration"
+            )
+    if "es.strategy" in config and config["env.num_env"] != 1:
+        complaints.append(
+            f"env.num_env: got {config['env.num_env']}; expected 1 for evolution strategies, "
+            "which evaluate one candidate after the other"
+        )
+    return complaints
