@@ -1,5 +1,9 @@
 """Sessions: tests (the default), slow, lint, wheel, speed."""
 
+import shutil
+from pathlib import Path
+from zipfile import ZipFile
+
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
@@ -32,17 +36,27 @@ def lint(session):
 @nox.session
 def types(session):
     """The hints on public signatures, as far as they go."""
-    session.install(*INSTALL, ".", "mypy", "types-PyYAML")
-    session.run("mypy", *session.posargs)
+    session.install(*INSTALL, ".", "mypy", "types-PyYAML", "pandas-stubs")
+    session.run("mypy", *(session.posargs or ["lagom"]))
 
 
 @nox.session
 def wheel(session):
     """The wheel holds one package, and works outside the checkout."""
     session.install("build")
-    folder = session.create_tmp()
-    session.run("python", "-m", "build", "--outdir", folder, ".")
-    session.run("python", "tests/check_wheel.py", folder)
+    folder = Path(session.create_tmp()).resolve()
+    for old in folder.iterdir():
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    session.run("python", "-m", "build", "--outdir", str(folder), ".")
+    (wheel,) = folder.glob("*.whl")
+    names = {name.split("/")[0] for name in ZipFile(wheel).namelist()}
+    if len(names) != 2 or "lagom" not in names:  # the package and its metadata
+        session.error(f"{wheel.name} holds {sorted(names)}; expected lagom alone")
+    session.install(*INSTALL, str(wheel))
+    session.chdir(folder)
+    session.run("lagom", "train", "train.timestep=4096", "seeds=2")
+    session.run("lagom", "es", "cmaes", "train.timestep=4096")
+    session.run("lagom", "plot", "outputs")
 
 
 @nox.session

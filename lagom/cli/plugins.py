@@ -33,7 +33,7 @@ def from_hydra(cfg):
     """One job in this process, for the launchers that are not lagom's: basic, joblib, submitit."""
     hydra = HydraConfig.get()
     if hydra.mode != RunMode.MULTIRUN:
-        raise Refused("hydra.mode=RUN is not used; hydra/launcher=basic runs in this process")
+        raise Refused("hydra.mode: expected MULTIRUN; hydra/launcher=basic runs in this process")
     logdir = Path(hydra.runtime.output_dir)
     config = storage.read_yaml(
         logdir.parent / "config.yml"
@@ -142,11 +142,12 @@ class Launcher(HydraLauncher):
             scheduler = Scheduler(
                 run, workers, jobs[0].config["device"], self.gpus, self.jobs_per_gpu, display.update
             )
-            scheduler(jobs)
-        if scheduler.asked is not None:
+            outcomes = scheduler(jobs)
+        in_use = [str(result) for _, result in outcomes if isinstance(result, BlockingIOError)]
+        if scheduler.asked is not None or in_use:
             summarize(jobs, varying, display.seconds)
-            say("stopped; the same command continues")
-            sys.exit(128 + scheduler.asked)
+            say(in_use[0] if in_use else "stopped; the same command continues")
+            sys.exit(4 if in_use else 128 + scheduler.asked)
 
 
 def _seeds(master, words):

@@ -23,9 +23,12 @@ class Display:
         self.start, self.num_finished, self.bars = time.monotonic(), 0, {}
         self.total = self.progress = None
         configs = len({job.config["ID"] for job in jobs})
-        first = jobs[0].config
+        algos, envs = (
+            ", ".join(dict.fromkeys(job.config[key] for job in jobs))
+            for key in ("algo.name", "env.id")
+        )
         print(
-            f"{first['algo.name']} on {first['env.id']}: "
+            f"{algos} on {envs}: "
             f"{_count(configs, 'configuration')}, {_count(len(jobs), 'job')}, {workers} at a time"
             f" -> {first_folder(jobs)}",
             file=sys.stderr,

@@ -32,6 +32,9 @@ def run(command, words):
         if command == "es":
             overrides = _strategy_first(overrides, dirs)
         check_groups(overrides, dirs)
+        if any(w.startswith("hydra.mode=") and not w.endswith("=MULTIRUN") for w in overrides):
+            raise Refused("hydra.mode: expected MULTIRUN; hydra/launcher=basic runs in this process")
+        flags = [flag for flag in flags if flag not in ("--run", "-r")]  # a sweep of one
         known_envs = options("env", dirs)
         for word in overrides:
             if word.startswith("env=") and rewrite([word], known_envs) != [word]:
@@ -54,16 +57,13 @@ def _strategy_first(overrides, dirs):
     """``cmaes`` as first word is ``algo=cmaes``."""
     known = strategies(dirs)
     if not overrides or "=" in overrides[0]:
-        raise Refused(
-            f"lagom es: which strategy? For example: lagom es {known[0]}; known: {', '.join(known)}"
-        )
+        raise Refused(f"es: which strategy? One of: {', '.join(known)}, as in lagom es {known[0]}")
     name, *rest = overrides
-    if name not in known:
-        hint = nearest(name, known)
-        if name in options("algo", dirs):
-            hint = f"; it is not an evolution strategy: lagom train algo={name}"
-        raise Refused(f"no strategy {name!r}{hint}; known: {', '.join(known)}")
-    return [f"algo={name}", *rest]
+    if name in known:
+        return [f"algo={name}", *rest]
+    if name in options("algo", dirs):
+        raise Refused(f"es: {name} is not an evolution strategy; lagom train algo={name}")
+    raise Refused(f"es: no strategy {name!r}{nearest(name, known)} (one of: {', '.join(known)})")
 
 
 def _help(command, dirs):

@@ -18,13 +18,13 @@ class Trajectory:
     Indexing, slicing and iteration give :class:`TimeStep` views, ``T + 1`` of them.
     """
 
-    observations: np.ndarray = field(default_factory=list)  # [T + 1, *obs]
-    actions: np.ndarray = field(default_factory=list)  # [T, *action]
-    rewards: np.ndarray = field(default_factory=list)  # [T], rewards[t] follows actions[t]
+    observations: np.ndarray | list = field(default_factory=list)  # [T + 1, *obs]
+    actions: np.ndarray | list = field(default_factory=list)  # [T, *action]
+    rewards: np.ndarray | list = field(default_factory=list)  # [T], rewards[t] follows actions[t]
     terminated: bool = False  # nothing comes after the last observation: its value is zero
     truncated: bool = False  # something would, but a clock stopped the episode
     extras: dict = field(default_factory=dict)  # what else choose_action returned, [T, ...] each
-    step_infos: list = None  # [T] info dictionaries, of a trajectory built by hand
+    step_infos: list | None = None  # [T] info dictionaries, of a trajectory built by hand
 
     def add(self, timestep, action):
         """Append ``timestep``, reached by ``action`` (None for the first time step).

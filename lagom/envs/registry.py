@@ -78,8 +78,12 @@ def make(id, **kwargs):
     try:
         return gymnasium.make(spec, **kwargs)
     except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
-        retired = "; it is retired" + _nearest(name) if "mujoco v2 and v3" in str(error) else ""
-        raise ValueError(f"make: {id!r} cannot be made: {error}{retired}") from error
+        reason = str(error)
+        if "mujoco v2 and v3" in reason:
+            reason += "; it is retired" + _nearest(name)
+        elif "box2d" in reason.lower():
+            reason = "Box2D is not installed; pip install 'lagom[box2d]'"
+        raise ValueError(f"make: {id!r} cannot be made: {reason}") from error
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
