@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from lagom.experiment.storage import is_storage_full, write_bytes
-from lagom.vis.plot import end_row, figure_bytes, make_curves, plot_curves
+from lagom.vis.curves import end_row, make_curves
+from lagom.vis.plot import figure_bytes, plot_curves
 from lagom.vis.runs import read_runs, split_key, tidy
 from lagom.vis.style import plain, shorten
 
@@ -71,7 +72,7 @@ def _check_path(path):
     except OSError:
         names = []
     near = difflib.get_close_matches(missing.name, names, 1)
-    remedy = f"did you mean {str(missing.parent / near[0])!r}" if near else "see lagom ls"
+    remedy = f"did you mean {str(missing.parent / near[0])!r}" if near else "give the folder that lagom train wrote to, by default outputs/"
     raise ValueError(f"PATH: no such folder {str(path)!r}; {remedy}")
 
 

@@ -10,7 +10,7 @@ _WHERE = {
     "load_runs": "runs",
     "set_ticker": "ticker",
     "plot_experiment": "plot",
-    "final_table": "plot",
+    "final_table": "curves",
 }
 __all__ = list(_WHERE)
 

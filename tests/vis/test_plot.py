@@ -9,7 +9,8 @@ from matplotlib.colors import to_hex
 from lagom.cli.plot import plot
 from lagom.experiment.storage import Journal, write_json, write_yaml
 from lagom.vis import final_table, plot_experiment, read_runs
-from lagom.vis.plot import average_seeds, figure_bytes, make_curves, student_t
+from lagom.vis.curves import average_seeds, make_curves, student_t
+from lagom.vis.plot import figure_bytes
 from lagom.vis.runs import Run
 from lagom.vis.style import drawable, label_runs, line_style, plain, shorten
 

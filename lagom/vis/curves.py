@@ -1,0 +1,201 @@
+"""Curves: what the runs of one configuration say together, as numbers.
+
+Seeds are never smoothed; one that failed is not left out: it counts, and ends where it ended.
+"""
+
+import difflib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lagom.vis.runs import has_columns, numbers, split_key
+from lagom.vis.style import count_seeds, label_runs
+
+_MAX_POINT = 1000  # of a curve; more than a page can show
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One configuration in one environment: its seeds, and their mean where at least two are.
+
+    Args:
+        environment (str): the environment id.
+        label (str): what tells the configuration from the others.
+        log (str): ``"eval"`` or ``"train"``, where the numbers come from.
+        runs (list of Run): all of them, also those without numbers.
+        seeds (list): for each run ``(x, y)``, ``[T]`` each, increasing in ``x``; may be empty.
+        x (ndarray): ``[T]``, the common grid.
+        mean (ndarray): ``[T]``, mean over the seeds; NaN where too few are.
+        half (ndarray): ``[T]``, half the width of the interval; NaN for a single seed.
+    """
+
+    environment: str
+    label: str
+    log: str
+    runs: list
+    seeds: list
+    x: np.ndarray
+    mean: np.ndarray
+    half: np.ndarray
+
+
+def student_t(values, level=0.95):
+    r"""Mean and Student-t interval over the seeds, which may be missing.
+
+    .. math::
+        \bar y \pm t_{n-1,\,(1 + level) / 2} \; s / \sqrt n
+
+    Args:
+        values (ndarray): ``[B, ...]``, one row per seed; NaN where a seed has no value.
+        level (float): probability with which the interval holds the mean of normal values.
+
+    Returns:
+        tuple: mean and half the width of the interval, ``[...]`` each; the mean is NaN where no
+        seed has a value, the width where fewer than two have.
+
+    Example:
+        >>> mean, half = student_t(np.array([1.0, 2.0, 3.0]))
+        >>> float(mean), round(float(half), 3)
+        (2.0, 2.484)
+    """
+    from scipy.special import stdtrit
+
+    n = np.isfinite(values).sum(0)  # [...]
+    mean = np.nansum(values, 0) / np.where(n > 0, n, np.nan)
+    freedom = np.where(n > 1, n - 1.0, np.nan)
+    variance = np.nansum(np.square(values - mean), 0) / freedom
+    return mean, stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance / np.maximum(n, 1))
+
+
+def average_seeds(seeds):
+    """Mean and interval of curves that were measured at different steps.
+
+    Each seed is interpolated inside its own range only, and the mean stands where at least two
+    seeds are (one, where no two ever meet).  Seeds of a single point each are compared at the mean
+    of their ``x``.  Points that lack a seed which others have less than an evaluation away are left
+    out: seeds are evaluated at slightly different steps, and would leave hooks at both ends.
+
+    Args:
+        seeds (list): ``(x, y)`` per seed, ``[T]`` each, increasing in ``x``.
+
+    Returns:
+        tuple: grid, mean and half the width of the interval, ``[T]`` each.
+    """
+    seeds = [(x, y) for x, y in seeds if len(x)]
+    if not seeds:
+        return np.empty(0), np.empty(0), np.empty(0)
+    if all(len(x) == 1 for x, _ in seeds):
+        grid = np.mean([x for x, _ in seeds], axis=0)
+        values = np.stack([y for _, y in seeds])  # [B, 1]
+    else:
+        grid = np.unique(np.concatenate([x for x, _ in seeds]))
+        if len(grid) > _MAX_POINT:
+            grid = np.linspace(grid[0], grid[-1], _MAX_POINT)
+        values = np.stack([np.interp(grid, x, y, np.nan, np.nan) for x, y in seeds])  # [B, T]
+    n = np.isfinite(values).sum(0)  # [T]
+    near = np.abs(grid[:, None] - grid) < _evaluation_interval(seeds)  # [T, T]
+    full = n == np.where(near, n, 0).max(1)
+    mean, half = student_t(values[:, full])
+    mean[n[full] < min(2, n.max())] = np.nan
+    return grid[full], mean, half
+
+
+def _evaluation_interval(seeds):
+    """The shortest of the seeds' usual distances between points; tiny if there is none."""
+    return min((np.median(np.diff(x)) for x, _ in seeds if len(x) > 1), default=1e-9)
+
+
+def make_curves(runs, x="timestep", y="return", group=None):
+    """One curve per environment and configuration.
+
+    Evaluations and training returns are never mixed: a curve takes the training log only if no seed
+    of it has evaluations yet.
+
+    Args:
+        runs (list of Run): as ``read_runs`` gave them for the same ``x`` and ``y``.
+        x, y (str): columns; ``train.return`` asks for the training log.
+        group (list of str): configuration keys that make a curve; by default a configuration does.
+
+    Returns:
+        list of Curve: by environment, then in the order of the runs.
+
+    Raises:
+        ValueError: ``x``, ``y`` or a key of ``group`` is found in no run.
+    """
+    columns = {key for run in runs for log in run.logs.values() for key in log}
+    for name, key, known in (("x", x, columns), ("y", split_key(y)[1], columns)):
+        if columns:
+            _check_known(name, key, known)
+    for key in group or ():
+        known = {"name", "ID", "seed"} | {key for run in runs for key in run.config}
+        _check_known("group", key, known)
+    members = defaultdict(list)
+    for run, label in zip(runs, label_runs(runs, group), strict=True):
+        members[run.environment, label].append(run)
+    curves = []
+    for (environment, label), same in sorted(members.items(), key=lambda item: item[0][0]):
+        logs = [log for log in split_key(y)[0] if any(_has(run, log, x, y) for run in same)]
+        log = logs[0] if logs else split_key(y)[0][0]
+        seeds = [_points(run.logs.get(log, {}), x, split_key(y)[1]) for run in same]
+        curves.append(Curve(environment, label, log, same, seeds, *average_seeds(seeds)))
+    return curves
+
+
+def _check_known(name, key, known):
+    if key not in known:
+        near = [k for k in sorted(known) if k.rpartition(".")[2] == key]
+        near = near or difflib.get_close_matches(key, sorted(known), 1) or sorted(known)
+        raise ValueError(f"{name}: no run has {key!r}; expected for example {near[0]!r}")
+
+
+def _has(run, log, x, y):
+    return has_columns(run.logs.get(log, {}), x, y)
+
+
+def _points(columns, x, y):
+    """``(x, y)`` increasing in ``x``; of rows with the same ``x`` the last one counts."""
+    xs, ys = numbers(columns.get(x, []))[::-1], numbers(columns.get(y, []))[::-1]
+    if len(xs) != len(ys):
+        return np.empty(0), np.empty(0)
+    good = (np.abs(xs) < 1e100) & (np.abs(ys) < 1e100)  # beyond lies divergence, not a result
+    xs, first = np.unique(xs[good], return_index=True)
+    return xs, ys[good][first]
+
+
+def final_table(runs, x="timestep", y="return", group=None):
+    """What each configuration ends at.
+
+    Args:
+        runs (list of Run): as ``read_runs`` gave them.
+        x, y, group: as in ``make_curves``.
+
+    Returns:
+        list of dict: ``environment``, ``label``, ``log``; ``done`` and ``total`` (seeds), ``count``
+        (the same in words); ``final`` and ``half``, mean and half the width of the 95 % Student-t
+        interval of the seeds' final values, each the mean of the last 10 % of its rows (at least
+        one); ``best`` and ``best_at``, the highest point of the mean curve; ``steps``, the largest
+        ``x``.  NaN where there is no number.
+    """
+    return [end_row(curve) for curve in make_curves(runs, x, y, group)]
+
+
+def end_row(curve):
+    """The row of ``final_table`` for one curve."""
+    last = [y[-math.ceil(len(y) / 10) :].mean() for _, y in curve.seeds if len(y)]
+    final, half = student_t(np.array(last)) if last else (np.nan, np.nan)
+    some = np.isfinite(curve.mean).any()
+    i = np.nanargmax(curve.mean) if some else 0
+    return {
+        "environment": curve.environment,
+        "label": curve.label,
+        "log": curve.log,
+        "done": sum(run.status == "done" for run in curve.runs),
+        "total": len(curve.runs),
+        "count": count_seeds(curve.runs),
+        "final": float(final),
+        "half": float(half),
+        "best": float(curve.mean[i]) if some else np.nan,
+        "best_at": float(curve.x[i]) if some else np.nan,
+        "steps": max((float(x[-1]) for x, _ in curve.seeds if len(x)), default=np.nan),
+    }
