@@ -72,7 +72,9 @@ def _check_path(path):
     except OSError:
         names = []
     near = difflib.get_close_matches(missing.name, names, 1)
-    remedy = f"did you mean {str(missing.parent / near[0])!r}" if near else "give the folder that lagom train wrote to, by default outputs/"
+    remedy = "expected a folder that lagom train wrote to, such as outputs/"
+    if near:
+        remedy = f"did you mean {str(missing.parent / near[0])!r}?"
     raise ValueError(f"PATH: no such folder {str(path)!r}; {remedy}")
 
 

@@ -33,7 +33,7 @@ def from_hydra(cfg):
     """One job in this process, for the launchers that are not lagom's: basic, joblib, submitit."""
     hydra = HydraConfig.get()
     if hydra.mode != RunMode.MULTIRUN:
-        raise Refused("hydra.mode: expected MULTIRUN; hydra/launcher=basic runs in this process")
+        raise Refused("hydra.mode: expected MULTIRUN; hydra/launcher=basic runs in process")
     logdir = Path(hydra.runtime.output_dir)
     config = storage.read_yaml(
         logdir.parent / "config.yml"
@@ -84,7 +84,7 @@ class Sweeper(HydraSweeper):
         sys.exit(exit_code(jobs))
 
     def _launch_elsewhere(self, jobs):
-        """Through any other launcher of Hydra: a job is told its folder, and reads the rest there."""
+        """Through another launcher of Hydra: a job is told its folder, and reads the rest there."""
         overrides = [
             [
                 f"ID={job.config['ID']}",
@@ -120,7 +120,7 @@ class Launcher(HydraLauncher):
             raise Refused(f"hydra.launcher.workers: got {self.workers!r}; expected at least 1")
 
     def launch(self, job_overrides, initial_job_idx):
-        """Jobs of another sweeper: every list of overrides is a configuration, run with all seeds."""
+        """Jobs of another sweeper: each list of overrides is a configuration, with all seeds."""
         words = [list(words) for words in job_overrides]
         jobs = prepare(self.config, self.loader, words, [], _seeds(self.config, []))
         self.launch_jobs(pending(jobs, fresh=self.config.fresh), [])
@@ -151,7 +151,7 @@ class Launcher(HydraLauncher):
 
 
 def _seeds(master, words):
-    """The list of seeds: of the last word about them (``seeds=1,2,3`` too), or of the configuration."""
+    """The seeds: of the last word about them (``seeds=1,2,3`` too), or of the configuration."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     seeds = OmegaConf.to_container(master)["seeds"]

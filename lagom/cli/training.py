@@ -33,14 +33,12 @@ def run(command, words):
             overrides = _strategy_first(overrides, dirs)
         check_groups(overrides, dirs)
         if any(w.startswith("hydra.mode=") and not w.endswith("=MULTIRUN") for w in overrides):
-            raise Refused("hydra.mode: expected MULTIRUN; hydra/launcher=basic runs in this process")
+            raise Refused("hydra.mode: expected MULTIRUN; hydra/launcher=basic runs in process")
         flags = [flag for flag in flags if flag not in ("--run", "-r")]  # a sweep of one
         known_envs = options("env", dirs)
         for word in overrides:
             if word.startswith("env=") and rewrite([word], known_envs) != [word]:
-                say(
-                    f"{word}: no file of that name in conf/env; taken as env.id, with general defaults"
-                )
+                say(f"{word}: no such file in conf/env; taken as env.id, with general defaults")
         return _hydra(flags, rewrite(overrides, known_envs), dirs, debug)
     except Refused as refused:
         for line in str(refused).splitlines():

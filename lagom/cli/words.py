@@ -23,7 +23,7 @@ _INFO = {"all", "config", "defaults", "defaults-tree", "plugins", "searchpath"}
 
 
 class Refused(Exception):
-    """The user's words cannot be followed; nothing was started.  The message says why, and what to do."""
+    """The user's words cannot be followed; nothing was started.  The message says why."""
 
 
 def flags_first(words):
@@ -71,13 +71,8 @@ def options(group, dirs=()):
 
 def strategies(dirs=()):
     """The algorithms that are evolution strategies."""
-    return [
-        name
-        for name in options("algo", dirs)
-        for folder in (_own(), *dirs)
-        if (path := folder / "algo" / f"{name}.yaml").is_file()
-        and "lagom.engine:ESEngine" in path.read_text()
-    ]
+    paths = [path for folder in (_own(), *dirs) for path in (folder / "algo").glob("*.yaml")]
+    return sorted({path.stem for path in paths if "lagom.engine:ESEngine" in path.read_text()})
 
 
 def _own():
@@ -101,7 +96,7 @@ def check_groups(overrides, dirs):
             known = options(key.lstrip("+"), dirs)
             complaints += [
                 f"{key}={name} is not one of: {', '.join(known)}{nearest(name, known)}"
-                for name in value.split(",")
+                for name in map(str.strip, value.split(","))
                 if name not in (*known, "null")
             ]
     if complaints:
@@ -111,8 +106,8 @@ def check_groups(overrides, dirs):
 def rewrite(overrides, known_envs):
     """Shorthands in full.
 
-    ``env=<id>`` without a file of that name is ``env=gym env.id=<id>``; ``env.kwargs.x=1`` and the like
-    need no ``+``.  Sweeps are left for later, when they have been expanded.
+    ``env=<id>`` without a file of that name is ``env=gym env.id=<id>``; ``env.kwargs.x=1`` and the
+    like need no ``+``.  Sweeps are left for later, when they have been expanded.
     """
     words = []
     for word in overrides:

@@ -5,6 +5,7 @@ Seeds are never smoothed; one that failed is not left out: it counts, and ends w
 
 import difflib
 import math
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np

@@ -516,7 +516,11 @@ def test_bad_files_are_told_and_the_rest_is_drawn(outputs, capsys):
     ("words", "code", "message"),
     [
         ({"paths": ["outptus/x"]}, 2, "no such folder 'outptus/x'; did you mean 'outputs'"),
-        ({"paths": ["outputs/y/0"]}, 2, "no such folder 'outputs/y/0'; see lagom ls"),
+        (
+            {"paths": ["outputs/y/0"]},
+            2,
+            "no such folder 'outputs/y/0'; expected a folder that lagom",
+        ),
         ({"paths": ["outputs/x/0/3"]}, 2, "no such folder 'outputs/x/0/3'"),
         ({"paths": ["a\0b"]}, 2, "no such folder"),
         ({"paths": ["outputs", "x" * 300]}, 2, "no such folder"),
