@@ -35,8 +35,11 @@ class EpisodeRunner(BaseRunner):
             **kwargs: go to ``agent.choose_action``.
 
         Raises:
+            ValueError: ``N`` is not positive.
             FloatingPointError: a reward or an observation is not finite.
         """
+        if N < 1:
+            raise ValueError(f"EpisodeRunner: N is {N!r}; expected at least one episode")
         env = _batched(env)
         B = env.num_envs
         quota = [N // B + (b < N % B) for b in range(B)]
@@ -97,8 +100,11 @@ class StepRunner(BaseRunner):
             **kwargs: go to ``agent.choose_action``.
 
         Raises:
+            ValueError: ``T`` is not positive.
             FloatingPointError: a reward or an observation is not finite.
         """
+        if T < 1:
+            raise ValueError(f"StepRunner: T is {T!r}; expected at least one step")
         env = _batched(env)
         B = env.num_envs
         if self.reset_on_call or self.observation is None:
@@ -121,7 +127,7 @@ class StepRunner(BaseRunner):
                     start[b] = t + 1
         for b in np.flatnonzero(start < T):  # still running
             ends.append((b, start[b], T, self.observation[b], False, False))
-        _check_finite("StepRunner", observations, rewards)
+        _check_finite("StepRunner", observations, rewards, np.stack([end[3] for end in ends]))
 
         extras = {key: np.stack([out[key] for out in outs]) for key in outs[0]}  # [T, B, ...] each
         actions = extras.pop("action")

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from lagom import BaseAgent
-from lagom.networks import MLP
+from lagom.networks import MLP, input_size
 
 
 class Agent(BaseAgent):
@@ -21,11 +21,14 @@ class Agent(BaseAgent):
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
         self.discrete = isinstance(self.action_space, spaces.Discrete)
-        if not self.discrete and not isinstance(self.action_space, spaces.Box):
-            raise ValueError(f"action space: got {self.action_space}; expected Discrete or Box")
+        is_vector = isinstance(self.action_space, spaces.Box) and len(self.action_space.shape) == 1
+        if not (self.discrete or is_vector):
+            raise ValueError(
+                f"action space: got {self.action_space}; expected Discrete, or Box with one axis"
+            )
         num_out = int(self.action_space.n) if self.discrete else self.action_space.shape[0]
         self.policy = MLP(
-            self.observation_space.shape[0],
+            input_size(self.observation_space),
             config["agent.hidden_sizes"],
             num_out,
             activation=config["agent.activation"],
@@ -45,7 +48,7 @@ class Agent(BaseAgent):
 
     def choose_action(self, x, **kwargs):
         out = self.policy.numpy(x)  # [B, num_action] or [B, action_dim]
-        return {"action": out.argmax(-1) if self.discrete else out}
+        return {"action": out.argmax(-1) + self.action_space.start if self.discrete else out}
 
     def learn(self, D, **kwargs):
         """Nothing: the strategy learns."""

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from lagom import BaseAgent
 from lagom.metric import gae
-from lagom.networks import MLP, make_head
+from lagom.networks import MLP, input_size, make_head
 from lagom.utils import numpify, tensorify
 
 
@@ -19,7 +19,7 @@ class Agent(BaseAgent):
 
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
-        obs_dim, sizes = self.observation_space.shape[0], config["agent.hidden_sizes"]
+        obs_dim, sizes = input_size(self.observation_space), config["agent.hidden_sizes"]
         activation = config["agent.activation"]
         self.actor = MLP(obs_dim, sizes, activation=activation)
         self.critic = MLP(obs_dim, sizes, 1, activation=activation)

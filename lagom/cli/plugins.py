@@ -72,6 +72,7 @@ class Sweeper(HydraSweeper):
         words = [word for word in words if not word.startswith("seeds=")]
         try:
             combinations, varying = expand(words, self.num_sample, self.sample_seed)
+            varying = [{"algo": "algo.name", "env": "env.id"}.get(key, key) for key in varying]
         except ValueError as error:
             raise Refused(str(error)) from None
         jobs = prepare(self.config, self.loader, combinations, varying, seeds)

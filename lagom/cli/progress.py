@@ -107,9 +107,7 @@ def summarize(jobs, varying, seconds):
         states = [read_status(job) for job in same]
         done = [s for s in states if s.get("status") == "done"]
         returns = [s["return"] for s in done if isinstance(s.get("return"), int | float)]
-        values = [
-            str(same[0].config.get(key, same[0].config.get(f"{key}.name", ""))) for key in varying
-        ]
+        values = [str(same[0].config.get(key, "")) for key in varying]
         rows.append([str(ID), *values, f"{len(done)}/{len(same)}", _mean(returns)])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
@@ -142,11 +140,12 @@ def read_status(job):
 
 def label(job, varying):
     """A short name of a job: what differs, and its seed."""
-    parts = [f"{key.split('.')[-1]}={job.config[key]}" for key in varying if key in job.config]
-    if "algo" in varying:
-        parts.insert(0, job.config["algo.name"])
-    if "env" in varying:
-        parts.insert(0, job.config["env.id"])
+    names = {"algo.name": "", "env.id": ""}
+    parts = [
+        f"{names.get(key, key.split('.')[-1] + '=')}{job.config[key]}"
+        for key in varying
+        if key in job.config
+    ]
     return " ".join([f"{job.config['ID']}/{job.seed}", *parts])
 
 

@@ -107,8 +107,10 @@ def make_head(feature_dim, action_space, device, **kwargs):
     Raises:
         ValueError: no head serves this space.
     """
-    if isinstance(action_space, spaces.Discrete):
+    if isinstance(action_space, spaces.Discrete) and action_space.start == 0:
         return CategoricalHead(feature_dim, int(action_space.n), device, **kwargs)
     if isinstance(action_space, spaces.Box) and len(action_space.shape) == 1:
         return DiagGaussianHead(feature_dim, action_space.shape[0], device, **kwargs)
-    raise ValueError(f"action space: got {action_space}; expected Discrete, or Box with one axis")
+    raise ValueError(
+        f"action space: got {action_space}; expected Discrete from 0, or Box with one axis"
+    )

@@ -37,7 +37,7 @@ def ortho_init(module, nonlinearity=None, weight_scale=1.0, constant_bias=0.0):
 class Linear(nn.Linear):
     """``nn.Linear`` that can also be called on arrays."""
 
-    _shared = (0, None, None)  # address of the weight, and its memory as arrays
+    _shared = (None, None, None)  # addresses of weight and bias, and their memory as arrays
 
     def numpy(self, x):
         """The layer on a float32 array ``[..., in_features]``: same memory, no autograd, no copies.
@@ -45,11 +45,29 @@ class Linear(nn.Linear):
         Small inputs run several times faster here than through torch.  Parameters on another device
         are copied at each call.
         """
-        address, W, b = self._shared
-        if address != self.weight.data_ptr():  # moved, for instance into ``Module.flat``
-            W, b = self.weight.detach().cpu().numpy().T, self.bias.detach().cpu().numpy()
-            self._shared = (self.weight.data_ptr() if self.weight.is_cpu else 0, W, b)
+        weight, bias = self.weight, self.bias
+        addresses = weight.data_ptr(), 0 if bias is None else bias.data_ptr()
+        known, W, b = self._shared
+        if addresses != known:  # moved, for instance into ``Module.flat``
+            W = weight.detach().cpu().numpy().T
+            b = np.float32(0) if bias is None else bias.detach().cpu().numpy()
+            self._shared = (addresses if weight.is_cpu else None, W, b)
         return x @ W + b
+
+    def __getstate__(self):
+        # A copy's parameters may be put where the original's were: addresses hold for this object.
+        return {key: value for key, value in vars(self).items() if key != "_shared"}
+
+
+def input_size(observation_space):
+    """The length of the observations, for networks that take vectors.
+
+    Raises:
+        ValueError: they are not vectors, but images or single numbers.
+    """
+    if len(observation_space.shape) != 1:
+        raise ValueError(f"observation space: got {observation_space}; expected one axis, vectors")
+    return observation_space.shape[0]
 
 
 class MLP(Module):
