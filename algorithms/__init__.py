@@ -1,1 +1,1 @@
-"""Algorithms, a folder each; ``conf/algo/<name>.yaml`` names the classes and the hyperparameters."""
+"""Algorithms, a folder each; ``conf/algo/<name>.yaml`` names classes and hyperparameters."""

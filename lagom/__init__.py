@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _checkout.install()
 
-# Hydra finds its plugins in top-level packages called ``hydra_plugins``; ours lives inside lagom, so
+# Hydra finds its plugins in top-level packages called ``hydra_plugins``; ours lives in lagom, so
 # that site-packages gets no second name, and in workers of any launcher importing lagom suffices.
 _plugins = str(Path(__file__).resolve().parent / "_plugins")
 if _plugins not in sys.path:

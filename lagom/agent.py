@@ -11,8 +11,8 @@ from lagom.networks import Module
 class BaseAgent(Module, ABC):
     """Base class of all agents: networks, ``choose_action`` and ``learn``.
 
-    An agent is a torch module: ``train()`` and ``eval()`` switch between exploring and greedy actions,
-    and ``state_dict`` holds, beside the parameters, its optimizers and its generator.
+    An agent is a torch module: ``train()`` and ``eval()`` switch between exploring and greedy
+    actions, and ``state_dict`` holds, beside the parameters, its optimizers and its generator.
 
     Args:
         config (dict): flat configuration, only read.
@@ -40,8 +40,8 @@ class BaseAgent(Module, ABC):
             **kwargs: whatever the runner was called with.
 
         Returns:
-            dict: ``"action"`` ``[B, *action]`` as the environment takes it, and whatever should ride along
-            in the trajectories, ``[B, ...]`` each; NumPy arrays.
+            dict: ``"action"`` ``[B, *action]`` as the environment takes it, and what should ride
+            along in the trajectories, ``[B, ...]`` each; NumPy arrays.
         """
 
     @abstractmethod

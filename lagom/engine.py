@@ -37,16 +37,16 @@ class BaseEngine(ABC):
             n (int): number of the iteration.
 
         Returns:
-            dict: one row: ``iteration``, ``timestep``, ``episode``, ``return``, ``length``, the agent's
-            metrics, and ``*_seconds``; the same keys each time.
+            dict: one row: ``iteration``, ``timestep``, ``episode``, ``return``, ``length``, the
+            agent's metrics, and ``*_seconds``; the same keys each time.
         """
 
     def eval(self, n=None, **kwargs):
-        """One evaluation: greedy, on environments of its own that begin with the same seeds each time.
+        """One evaluation: greedy, on environments that begin with the same seeds each time.
 
         Returns:
-            dict: ``timestep``, ``return`` (mean), ``return_std`` (over episodes), ``length``, ``episodes``
-            and the list ``returns``.
+            dict: ``timestep``, ``return`` (mean), ``return_std`` (over episodes), ``length``,
+            ``episodes`` and the list ``returns``.
         """
         start = perf_counter()
         self.agent.eval()

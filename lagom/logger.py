@@ -19,10 +19,10 @@ class Logger:
         >>> logger("train_loss", 0.11)
         >>> logger
         {'iteration': [1, 2], 'train_loss': [0.12, 0.11]}
-        >>> logger.dump(index=-1, indent=1)
+        >>> logger.dump(index=-1)
         <BLANKLINE>
-                Iteration: 2
-                Train Loss: 0.11
+        Iteration: 2
+        Train Loss: 0.11
         <BLANKLINE>
     """
 

@@ -20,8 +20,8 @@ class BaseRunner(ABC):
 class EpisodeRunner(BaseRunner):
     """Whole episodes, the same number from every sub-environment.
 
-    With a fixed quota an episode counts however long it takes; stopping at the first ``N`` that finish
-    would favour short ones.
+    With a fixed quota an episode counts however long it takes; stopping at the first ``N`` that
+    finish would favour short ones.
     """
 
     def __call__(self, agent, env, N, **kwargs):
@@ -153,7 +153,7 @@ class StepRunner(BaseRunner):
 
 
 def _batched(env):
-    """``env`` if it is vectorized as runners need it; a single environment becomes a batch of one."""
+    """``env`` if it is vectorized as runners need it; a single one becomes a batch of one."""
     if not isinstance(env, VectorEnv):
         return VecEnv([lambda: env.env if isinstance(env, TimeStepEnv) else env])
     mode = env.metadata.get("autoreset_mode")

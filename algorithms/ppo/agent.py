@@ -67,7 +67,7 @@ class Agent(BaseAgent):
                     - config["agent.entropy_coef"] * entropy  # eq. 9
                 )
 
-                self.optimizer.zero_grad(set_to_none=False)
+                self.optimizer.zero_grad()
                 loss.backward()
                 grad_norm = nn.utils.clip_grad_norm_([flat], config["agent.max_grad_norm"])
                 self.optimizer.step()

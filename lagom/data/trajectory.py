@@ -11,9 +11,9 @@ from lagom.data.timestep import StepType, TimeStep
 class Trajectory:
     """Consecutive steps of one environment; it never crosses the end of an episode.
 
-    ``T`` actions lie between ``T + 1`` observations, the last of them seen before any reset.  Runners
-    hand over arrays; by hand, begin with ``Trajectory()`` and ``add`` time steps.  A trajectory
-    may be a fragment: it may begin and stop in the middle of an episode.
+    ``T`` actions lie between ``T + 1`` observations, the last of them seen before any reset.
+    Runners hand over arrays; by hand, begin with ``Trajectory()`` and ``add`` time steps.  A
+    trajectory may be a fragment: it may begin and stop in the middle of an episode.
 
     Indexing, slicing and iteration give :class:`TimeStep` views, ``T + 1`` of them.
     """
@@ -30,7 +30,7 @@ class Trajectory:
         """Append ``timestep``, reached by ``action`` (None for the first time step).
 
         Raises:
-            ValueError: the episode is over, the first time step is not FIRST, or the action is missing.
+            ValueError: the episode is over, the first time step is not FIRST, or no action.
         """
         if self.finished:
             raise ValueError("Trajectory.add: the episode is over; expected a new Trajectory()")

@@ -183,8 +183,8 @@ class VecEnv(VectorEnv):
     def state_dict(self):
         """Return where every environment stands, as numbers, strings, lists and arrays.
 
-        If ``can_capture`` is false, ``"envs"`` is ``None``: whoever loads such a state must ``reset``,
-        seeded, and begin new episodes.
+        If ``can_capture`` is false, ``"envs"`` is ``None``: whoever loads such a state must begin
+        new episodes by a seeded ``reset``.
         """
         return {
             "envs": [env_state.capture(env) for env in self.envs] if self.can_capture else None,

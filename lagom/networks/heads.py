@@ -80,7 +80,7 @@ class DiagGaussianHead(Module):
         self.to(device)
 
     def forward(self, features):
-        """Features ``[N, feature_dim]`` to an ``Independent(Normal)`` with event shape ``[action_dim]``."""
+        """Features ``[N, feature_dim]`` to an ``Independent(Normal)`` over ``[action_dim]``."""
         mean = self.mean_head(features)
         return D.Independent(D.Normal(mean, self.logstd_head.exp().expand_as(mean)), 1)
 
@@ -93,7 +93,7 @@ class DiagGaussianHead(Module):
         return logprob, (constant + 0.5 * len(logstd)).expand(len(z))
 
     def act(self, features, rng, greedy=False):
-        """Actions ``[B, action_dim]`` float32 for an array of features; see ``CategoricalHead.act``."""
+        """Actions ``[B, action_dim]`` float32 for features as in ``CategoricalHead.act``."""
         mean = self.mean_head.numpy(features)
         if greedy:
             return mean
@@ -102,7 +102,7 @@ class DiagGaussianHead(Module):
 
 
 def make_head(feature_dim, action_space, device, **kwargs):
-    """The head that fits ``action_space``; ``kwargs`` such as ``std0`` go to the heads that know them.
+    """The head that fits ``action_space``; of ``kwargs`` (``std0``) heads take what they know.
 
     Raises:
         ValueError: no head serves this space.

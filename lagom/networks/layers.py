@@ -1,5 +1,7 @@
 """Layers that run on tensors with autograd, and on NumPy arrays in the same memory without."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import nn
@@ -17,7 +19,7 @@ def ortho_init(module, nonlinearity=None, weight_scale=1.0, constant_bias=0.0):
 
     Args:
         module (nn.Module): a layer with ``weight`` and ``bias``, or a recurrent one.
-        nonlinearity (str): name for ``nn.init.calculate_gain``; its gain then replaces ``weight_scale``.
+        nonlinearity (str): name for ``nn.init.calculate_gain``; its gain replaces ``weight_scale``.
         weight_scale (float): gain of the orthogonal weights.
         constant_bias (float): value of the biases.
 
@@ -71,7 +73,7 @@ def input_size(observation_space):
 
 
 class MLP(Module):
-    """Fully connected layers with an activation after each but, if ``out_features`` is given, the last.
+    """Fully connected layers, an activation after each; none after the one of ``out_features``.
 
     Args:
         in_features (int): size of the input.
@@ -93,8 +95,7 @@ class MLP(Module):
         self.activation, self.np_activation = ACTIVATIONS[activation]
         sizes = [in_features, *hidden_sizes]
         self.layers = nn.ModuleList(
-            ortho_init(Linear(i, o), nonlinearity=activation)
-            for i, o in zip(sizes[:-1], sizes[1:], strict=True)
+            ortho_init(Linear(i, o), nonlinearity=activation) for i, o in pairwise(sizes)
         )
         self.out = None
         if out_features is not None:

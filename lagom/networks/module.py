@@ -33,20 +33,20 @@ class Module(nn.Module):
 
         Parameters and their gradients become views of this vector and of its ``.grad``: one fused
         optimizer step, one norm and one interpolation serve the whole module.  Take it after
-        moving the module to its device.
+        moving the module to its device, and of the module that is optimized, not of its parts.
 
         Example:
             >>> from lagom.networks import MLP
             >>> net = MLP(3, [4], 2)
             >>> optimizer = torch.optim.Adam([net.flat], fused=True)
             >>> _ = net.flat.detach().zero_()
-            >>> float(net.layers[0].weight.abs().sum())
+            >>> net.layers[0].weight.abs().sum().item()
             0.0
         """
         params = [p for p in self.parameters() if p.requires_grad]
         flat = self.__dict__.get("_flat")
         if flat is None or [p.data_ptr() for p in params] != _addresses(params, flat):
-            flat = torch.cat([p.detach().reshape(-1) for p in params]).requires_grad_()
+            flat = _Flat(torch.cat([p.detach().reshape(-1) for p in params]))
             flat.grad = torch.zeros_like(flat)
             sizes = [p.numel() for p in params]
             parts, grads = flat.detach().split(sizes), flat.grad.split(sizes)
@@ -54,6 +54,13 @@ class Module(nn.Module):
                 p.data, p.grad = part.view_as(p), grad.view_as(p)
             self.__dict__["_flat"] = flat  # past nn.Module: it is no parameter of its own
         return flat
+
+    def zero_grad(self, set_to_none=True):
+        """Clear the gradients; those in ``flat`` are set to zero where they are."""
+        if "_flat" in self.__dict__:
+            self._flat.grad = None
+        else:
+            super().zero_grad(set_to_none)
 
     def to_vec(self):
         """All parameters as one vector ``[num_params]``, with their history for autograd."""
@@ -84,8 +91,26 @@ class Module(nn.Module):
         storage.write_bytes(Path(f), buffer.getvalue())
 
     def load(self, f):
-        """Read the state dictionary from the file ``f``; a file that holds anything but data is refused."""
+        """Read the state dictionary from the file ``f``; one with more than data is refused."""
         self.load_state_dict(torch.load(Path(f), map_location="cpu", weights_only=True))
+
+
+class _Flat(nn.Parameter):
+    """A vector whose gradient stays in place, since the parameters' gradients are views of it.
+
+    ``optimizer.zero_grad()`` assigns None to gradients; here that sets them to zero.
+    """
+
+    @property
+    def grad(self):
+        return torch.Tensor.grad.__get__(self)
+
+    @grad.setter
+    def grad(self, value):
+        if value is None:
+            self.grad.zero_()
+        else:
+            torch.Tensor.grad.__set__(self, value)
 
 
 def _addresses(params, flat):

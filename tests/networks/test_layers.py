@@ -1,0 +1,162 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lagom.networks import MLP, Linear, ortho_init
+
+
+def same(module, x):
+    """Whether the module gives the same on tensors and on arrays."""
+    with torch.no_grad():
+        expected = module(torch.from_numpy(x)).numpy()
+    out = module.numpy(x)
+    assert out.dtype == np.float32
+    assert out.shape == expected.shape
+    return np.allclose(out, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+
+
+# ortho_init
+
+
+@pytest.mark.parametrize(("nonlinearity", "scale"), [("relu", 2.0), ("tanh", 25 / 9), (None, 1.0)])
+def test_rows_are_orthogonal_with_the_gain_of_the_nonlinearity(nonlinearity, scale):
+    layer = ortho_init(nn.Linear(64, 64), nonlinearity=nonlinearity)
+
+    torch.testing.assert_close(
+        layer.weight @ layer.weight.T, scale * torch.eye(64), atol=1e-4, rtol=0
+    )
+
+
+def test_scale_and_bias():
+    layer = ortho_init(nn.Linear(2, 3), weight_scale=2.0, constant_bias=10.0)
+    torch.testing.assert_close(layer.weight.T @ layer.weight, 4 * torch.eye(2), atol=1e-5, rtol=0)
+    assert layer.bias.tolist() == [10, 10, 10]
+
+    layer = ortho_init(nn.Linear(2, 3))
+    torch.testing.assert_close(layer.weight.T @ layer.weight, torch.eye(2), atol=1e-5, rtol=0)
+    assert layer.bias.tolist() == [0, 0, 0]
+
+
+def test_recurrent_layers_too():
+    cell = ortho_init(nn.LSTMCell(4, 4), constant_bias=0.5)
+
+    torch.testing.assert_close(cell.weight_hh.T @ cell.weight_hh, torch.eye(4), atol=1e-5, rtol=0)
+    assert (cell.bias_ih == 0.5).all()
+    assert (cell.bias_hh == 0.5).all()
+
+
+# On arrays as on tensors
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize(
+    ("hidden_sizes", "out_features"),
+    [([], 2), ([4], None), ([7, 5], 1), ([64, 64], None), ([], None)],
+)
+@pytest.mark.parametrize("N", [0, 1, 5])
+def test_arrays_and_tensors_agree(activation, hidden_sizes, out_features, N, x):
+    net = MLP(3, hidden_sizes, out_features, activation=activation, out_scale=3.0)
+    net.from_vec(torch.randn(net.num_params))  # biases too
+
+    assert same(net, x[:1].repeat(N, 0) if N < 2 else x)
+    assert net.out_features == net.numpy(x).shape[-1]
+
+
+def test_activations_stand_between_layers_and_not_after_the_last():
+    net = MLP(1, [1], 1, activation="relu")
+    net.from_vec(torch.tensor([-1.0, 0.0, 2.0, -5.0]))  # 2 relu(-x) - 5
+
+    assert net.numpy(np.array([[3.0], [-3.0]], np.float32)).tolist() == [[-5], [1]]
+
+
+def test_last_layer_has_its_own_scale():
+    net = MLP(4, [4], 4, activation="relu", out_scale=0.01)
+    hidden, out = net.layers[0].weight, net.out.weight
+
+    torch.testing.assert_close(hidden @ hidden.T, 2 * torch.eye(4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(out @ out.T, 1e-4 * torch.eye(4), atol=1e-8, rtol=0)
+
+
+def test_unknown_activation_is_refused():
+    with pytest.raises(
+        ValueError, match=r"MLP: activation 'elu'; expected one of \['tanh', 'relu'"
+    ):
+        MLP(2, [3], activation="elu")
+
+
+def test_layers_without_bias(x):
+    assert same(Linear(3, 2, bias=False), x)
+
+
+# Never stale
+
+
+def _step(net):
+    optimizer = torch.optim.SGD([net.flat], lr=1.0)
+    net.flat.grad.fill_(1.0)
+    optimizer.step()
+
+
+CHANGES = {
+    "from_vec": lambda net: net.from_vec(torch.randn(net.num_params)),
+    "flat": lambda net: net.flat,
+    "optimizer on flat": _step,
+    "load_state_dict": lambda net: net.load_state_dict(MLP(3, [4], 2).state_dict()),
+    "assign": lambda net: net.load_state_dict(MLP(3, [4], 2).state_dict(), assign=True),
+    "new weight": lambda net: setattr(net.out, "weight", nn.Parameter(torch.randn(2, 4))),
+    "new bias": lambda net: setattr(net.out, "bias", nn.Parameter(torch.randn(2))),
+    "there and back": lambda net: net.double().float(),
+}
+
+
+@pytest.mark.parametrize("first", CHANGES)
+@pytest.mark.parametrize("second", CHANGES)
+def test_arrays_follow_the_parameters(first, second, x):
+    net = MLP(3, [4], 2)
+    assert same(net, x)
+    for change in (first, second):
+        CHANGES[change](net)
+        assert same(net, x), change
+
+
+def test_arrays_follow_an_optimizer_on_parameters(x):
+    net = MLP(3, [4], 2)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
+    for _ in range(3):
+        before = net.numpy(x)
+        net(torch.from_numpy(x)).sum().backward()
+        optimizer.step()
+
+        assert same(net, x)
+        assert not np.allclose(net.numpy(x), before)
+
+
+def test_no_copies():
+    layer = Linear(3, 2)
+    layer.numpy(np.zeros((1, 3), np.float32))
+    W, b = layer._shared[1:]
+
+    assert (W.ctypes.data, b.ctypes.data) == (layer.weight.data_ptr(), layer.bias.data_ptr())
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_take_no_arrays_along(copied, x):
+    """The original's memory may become that of the copy's parameters: addresses prove nothing."""
+    layer = Linear(3, 2)
+    layer.numpy(x)
+    twin = copied(layer)
+
+    assert "_shared" not in vars(twin)
+    assert same(twin, x)
+    twin.weight.data += 1
+    assert same(twin, x)
+    assert same(layer, x)
