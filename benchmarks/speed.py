@@ -41,8 +41,8 @@ def run_lagom(workload):
     """OnPolicyEngine with PPO, at the settings of the workload."""
     import torch
     import yaml
-
     from lagom.algorithms.ppo.agent import Agent
+
     from lagom.engine import OnPolicyEngine
     from lagom.envs import make_envs
     from lagom.experiment.schema import flatten
@@ -54,18 +54,20 @@ def run_lagom(workload):
     config = {}
     for name in ("config.yaml", "algo/ppo.yaml"):
         config.update(flatten(yaml.safe_load((conf / name).read_text())))
-    config.update({
-        "env.id": env_id,
-        "env.num_env": num_env,
-        "env.normalize_obs": normalize,
-        "env.normalize_reward": normalize,
-        "train.num_step": num_step,
-        "agent.batch_size": num_env * num_step // minibatches,
-        "agent.num_epoch": epochs,
-        "agent.lr": 3e-4,
-        "agent.lr_decay": False,
-        "agent.entropy_coef": 0.01,
-    })
+    config.update(
+        {
+            "env.id": env_id,
+            "env.num_env": num_env,
+            "env.normalize_obs": normalize,
+            "env.normalize_reward": normalize,
+            "train.num_step": num_step,
+            "agent.batch_size": num_env * num_step // minibatches,
+            "agent.num_epoch": epochs,
+            "agent.lr": 3e-4,
+            "agent.lr_decay": False,
+            "agent.entropy_coef": 0.01,
+        }
+    )
     torch.set_num_threads(1)
     set_global_seeds(1)
     env, eval_env = make_envs(config, 1)

@@ -38,8 +38,8 @@ class Condition:
     """A value computed from the other values of its configuration.
 
     Args:
-        f (callable): called with the configuration so far: all fixed, grid and sampled values, and the
-            conditions before this one.
+        f (callable): called with the configuration so far: all fixed, grid and sampled values, and
+            the conditions before this one.
 
     Raises:
         TypeError: ``f`` is not callable.
@@ -59,8 +59,8 @@ class Config:
     """All configurations of an experiment.
 
     Args:
-        items (dict): key -> fixed value, :class:`Grid`, :class:`Sample` or :class:`Condition`.  A plain
-            list is a fixed value.
+        items (dict): key -> fixed value, :class:`Grid`, :class:`Sample` or :class:`Condition`.  A
+            plain list is a fixed value.
         num_sample (int): draws of each sample, for every combination of grid values; without a
             sample, 1.
         keep_dict_order (bool): keep the order of ``items``; otherwise fixed values come first, then

@@ -1,7 +1,7 @@
 """A job: one configuration, one seed, one folder.
 
-:func:`run` trains; :func:`execute` runs any such function under guard, so that whatever happens is in
-the folder's ``status.json`` and ``job.log``, and reaches nobody else.
+:func:`run` trains; :func:`execute` runs any such function under guard, so that whatever happens is
+in the folder's ``status.json`` and ``job.log``, and reaches nobody else.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib import metadata
 from itertools import count
 from pathlib import Path
@@ -62,7 +62,6 @@ def run(config, seed, device, logdir):
         logs.load_state_dict(state["logs"])
         restart_seeds.load_state_dict(state["restart_seeds"])
         print(f"resumed at timestep {engine.timestep}")
-    logs.open()
 
     def save(n):
         logs.save()
@@ -80,11 +79,12 @@ def run(config, seed, device, logdir):
         if not env.can_capture:  # the uninterrupted run begins new episodes here too
             engine.restart(restart_seeds()[0])
 
-    if state is not None:
-        restart()
-        load_random_state(state["random"])
     budget = config["train.timestep"]
-    with _stop_signals() as asked:
+    if state is not None:
+        load_random_state(state["random"])
+        if engine.timestep < budget:
+            restart()
+    with closing(env), closing(eval_env), logs, _stop_signals() as asked:
         for n in count(first):
             if engine.timestep >= budget:
                 break
@@ -95,7 +95,9 @@ def run(config, seed, device, logdir):
             done = engine.timestep >= budget
             eval_seconds = 0.0
             if done or _crossed(before, engine.timestep, config["eval.every"]):
+                undisturbed = random_state()
                 evaluation = engine.eval(n)
+                load_random_state(undisturbed)  # with evaluations or without: the same training
                 eval_seconds = evaluation["eval_seconds"]
                 logs.write("eval", evaluation)
             logs.write_timing(row, engine.timestep - before, eval_seconds)
@@ -162,13 +164,14 @@ def execute(run, config, seed, device, logdir, redirect=False):
         redirect (bool): send this process's output to ``job.log``.
 
     Returns:
-        tuple: the status (``done``, ``failed``, ``diverged`` or ``stopped``), and what ``run`` returned,
-        or the exception.
+        tuple: the status (``done``, ``failed``, ``diverged`` or ``stopped``), and what ``run``
+        returned, or the exception.
     """
     logdir = Path(logdir)
     logdir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(storage.lock(logdir))
+        storage.remove_leftovers(logdir)
         log = stack.enter_context(open(logdir / "job.log", "a", buffering=1))
         if redirect:
             sys.stdout.flush()
@@ -293,7 +296,7 @@ def _git():
         return None
     try:
         run = lambda *words: (
-            subprocess.run(  # noqa: S603
+            subprocess.run(
                 ["git", "-C", str(folder), *words], capture_output=True, timeout=10, check=True
             ).stdout
         )
@@ -317,7 +320,7 @@ def random_state():
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
-        "numpy": np.random.get_state(legacy=False),
+        "numpy": np.random.get_state(legacy=False),  # noqa: NPY002
         "python": [version, np.array(internal, np.uint32), gauss],
     }
 
@@ -329,7 +332,7 @@ def load_random_state(state):
     torch.set_rng_state(state["torch"])
     if state["cuda"]:
         torch.cuda.set_rng_state_all(state["cuda"])
-    np.random.set_state(state["numpy"])
+    np.random.set_state(state["numpy"])  # noqa: NPY002
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal.tolist()), gauss))
 
@@ -338,7 +341,7 @@ def load_random_state(state):
 
 
 class _Logs:
-    """The three logs of a job: a journal and a Logger each."""
+    """The three logs of a job: a journal and a Logger each; open as a context manager."""
 
     names = ("train", "eval", "timing")
 
@@ -348,12 +351,21 @@ class _Logs:
         self.journals = {}
         self.num_row = dict.fromkeys(self.names, 0)
 
-    def open(self):
+    def __enter__(self):
         """Open the journals, cut back to the rows that the loggers hold."""
         for name in self.names:
             self.journals[name] = storage.Journal(
                 self.logdir / f"{name}.journal", self.num_row[name]
             )
+        return self
+
+    def __exit__(self, kind, *exc):
+        """Close the journals; after an exception, first bring the pickles up to date."""
+        if kind is not None:
+            with suppress(OSError):  # the exception matters more
+                self.save()
+        for journal in self.journals.values():
+            journal.close()
 
     def write(self, name, row):
         """Append ``row`` without its wall-clock columns."""
@@ -373,11 +385,12 @@ class _Logs:
         )
 
     def _append(self, name, row):
+        row = {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
         logs = self.loggers[name].logs
         if logs and row.keys() != logs.keys():
             raise KeyError(
-                f"{name} log: got columns {sorted(row)}; expected {sorted(logs)}; an engine returns "
-                "the same keys at every iteration"
+                f"{name} log: got columns {sorted(row)}; expected {sorted(logs)}; an engine "
+                "returns the same keys at every iteration"
             )
         self.journals[name].append(row)
         for key, value in row.items():
@@ -415,7 +428,9 @@ def _refuse_nonfinite(row):
     bad = [
         key
         for key, value in row.items()
-        if isinstance(value, float) and key not in ("return", "length") and not math.isfinite(value)
+        if isinstance(value, float | np.floating)
+        and key not in ("return", "length")
+        and not math.isfinite(value)
     ]
     if bad:
         raise FloatingPointError(

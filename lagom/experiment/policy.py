@@ -3,6 +3,8 @@
 No optimizer, no random streams: what is needed to resume is in the checkpoints.
 """
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +44,12 @@ def write_policy(folder, config, agent, env):
         "normalizer": normalizer,
         "config": config,
     }
-    storage.write_json(folder / "policy.json", description)
+    digest = _digest(folder, description)
+    storage.write_json(folder / "policy.json", {**description, "sha256": digest})
 
 
 def read_policy(folder, device="cpu"):
-    """The agent saved in ``folder``, in evaluation mode, and a function that normalizes observations.
+    """The agent saved in ``folder``, in evaluation mode, and its normalizer of observations.
 
     Only agents of lagom itself are built: a folder from elsewhere names no code of its own.
 
@@ -54,31 +57,49 @@ def read_policy(folder, device="cpu"):
         tuple: the agent, and a function from observations ``[B, *obs]`` to what the agent expects.
 
     Raises:
-        ValueError: the files are damaged, or name an agent outside lagom.
+        ValueError: the files are damaged, or name an agent outside lagom; the message names the
+            folder.
         FileNotFoundError: there is no policy.
     """
     folder = Path(folder)
     description = storage.read_json(folder / "policy.json")
     arrays = storage.read_arrays(folder / "policy.safetensors")
     try:
-        name, config = description["agent"], description["config"]
+        if description["format"] > storage.FORMAT:
+            raise ValueError("written by a newer lagom")
+        if description.pop("sha256") != _digest(folder, description):
+            raise ValueError("damaged, the hash differs")
         env = _Spaces(description["observation_space"], description["action_space"])
-        normalizer = description["normalizer"]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{folder / 'policy.json'}: {error} is missing or wrong") from None
-    if not name.startswith("lagom."):
-        raise ValueError(f"{folder / 'policy.json'}: agent {name!r} refused; expected one of lagom")
+        agent = _agent_class(description["agent"])(description["config"], env, device)
+        state = {k.removeprefix("agent."): v for k, v in arrays.items() if k.startswith("agent.")}
+        load_parameters(agent, state)
+        agent.eval()
+        if description["normalizer"] is None:
+            return agent, lambda obs: obs
+        mean, std = arrays["normalizer.mean"], np.sqrt(arrays["normalizer.var"] + 1e-8)
+        clip = float(description["normalizer"]["clip"])
+    except Exception as error:  # a file from elsewhere can be wrong in any way
+        reason = error if isinstance(error, ValueError) else repr(error)
+        raise ValueError(f"{folder}: policy refused: {reason}") from error
+    return agent, lambda obs: np.clip((obs - mean) / std, -clip, clip).astype(np.float32)
+
+
+def _agent_class(name):
+    """The agent of lagom's own called ``name``; nothing else that a module holds will be called."""
+    from lagom.agent import BaseAgent
     from lagom.experiment.job import resolve
 
-    agent = resolve({"algo.agent": name}, "algo.agent")(config, env, device)
-    state = {k.removeprefix("agent."): v for k, v in arrays.items() if k.startswith("agent.")}
-    load_parameters(agent, state)
-    agent.eval()
-    if normalizer is None:
-        return agent, lambda obs: obs
-    mean, std = arrays["normalizer.mean"], np.sqrt(arrays["normalizer.var"] + 1e-8)
-    clip = normalizer["clip"]
-    return agent, lambda obs: np.clip((obs - mean) / std, -clip, clip).astype(np.float32)
+    own = name.startswith("lagom.algorithms.")
+    agent = resolve({"algo.agent": name}, "algo.agent") if own else None
+    if not (isinstance(agent, type) and issubclass(agent, BaseAgent)):
+        raise ValueError(f"agent {name!r} is not one of lagom's; expected lagom.algorithms...")
+    return agent
+
+
+def _digest(folder, description):
+    """A digest of ``policy.safetensors`` and of what ``policy.json`` says."""
+    arrays = (folder / "policy.safetensors").read_bytes()
+    return hashlib.sha256(arrays + json.dumps(description).encode()).hexdigest()
 
 
 def load_parameters(agent, arrays):

@@ -1,4 +1,4 @@
-"""The Python door to experiments: the scheduler and the folders of the command line, without Hydra."""
+"""The Python door to experiments: scheduler and folders of the command line, without Hydra."""
 
 import inspect
 import shutil
@@ -34,9 +34,10 @@ def run_experiment(
         list: what ``run`` returned for each job, in order.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the jobs that ran were asked to save and stop.
         ValueError: ``gpu_ids`` names a GPU that is not there, or there is none.
-        RuntimeError: jobs failed; all others have finished.  Failures are named, and their traceback is
-            in ``job.log``.
+        RuntimeError: jobs failed; all others have finished.  Failures are named, and their
+            traceback is in ``job.log``.
     """
     import torch
 
@@ -54,14 +55,18 @@ def run_experiment(
         job.logdir.mkdir(parents=True, exist_ok=True)
 
     if max_workers is None:
-        outcomes = [
-            execute(run, job.config, job.seed, device, job.logdir)
-            for job, device in zip(jobs, devices, strict=True)
-        ]
+        outcomes = []
+        for job, device in zip(jobs, devices, strict=True):
+            outcomes.append(execute(run, job.config, job.seed, device, job.logdir))
+            if outcomes[-1][0] == "stopped":
+                raise KeyboardInterrupt
     else:
         from lagom.experiment.scheduler import Scheduler
 
-        outcomes = Scheduler(run, min(max_workers, max(len(jobs), 1)))(jobs, devices)
+        scheduler = Scheduler(run, min(max_workers, max(len(jobs), 1)))
+        outcomes = scheduler(jobs, devices)
+        if scheduler.asked is not None:
+            raise KeyboardInterrupt
     bad = [
         f"{job.logdir}: {status}: {type(result).__name__}: {result}"
         for job, (status, result) in zip(jobs, outcomes, strict=True)

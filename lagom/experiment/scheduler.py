@@ -1,8 +1,9 @@
-"""One process a job: slots, devices, failures that stay where they happen, and nothing left behind."""
+"""One process a job: slots, devices, failures that stay where they happen, nothing left behind."""
 
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -29,7 +30,7 @@ def context():
 
 
 def warm_up():
-    """Start the server in the background, so that it imports while this process does other things."""
+    """Start the server in the background: it imports while this process does other things."""
     # One math thread a process: torch is told again by each job, NumPy's BLAS reads only this.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -45,13 +46,7 @@ def call(function, *args):
     Raises:
         RuntimeError: the process died.
     """
-    process, connection = _start(function, args)
-    try:
-        kind, value = cloudpickle.loads(connection.recv_bytes())
-    except EOFError:
-        process.join()
-        raise RuntimeError(f"{function.__name__}: its process died ({_cause(process)})") from None
-    process.join()
+    kind, value = _receive(*_start(function, args), f"{function.__name__}: its process")
     if kind == "error":
         raise value
     return value
@@ -66,8 +61,8 @@ class Scheduler:
         device (str): of every job, unless ``gpus`` are given.
         gpus (list): device numbers; a job gets the first free one.
         jobs_per_gpu (int): jobs that share a device.
-        watch (callable): ``watch(running, finished)`` is called about four times a second with the jobs
-            that run, and with each (job, status, error) as it finishes.
+        watch (callable): ``watch(running, finished)`` is called about four times a second with the
+            jobs that run, and with each (job, status, error) as it finishes.
 
     Attributes:
         asked (int): the signal that asked everything to stop, or None.
@@ -85,8 +80,8 @@ class Scheduler:
     def __call__(self, jobs, devices=None):
         """Run ``jobs``; return a (status, result or exception) for each, in their order.
 
-        ``devices`` fixes the device of each job.  The first Ctrl-C or SIGTERM asks the running jobs to
-        save and stop, the second kills them.
+        ``devices`` fixes the device of each job.  The first Ctrl-C or SIGTERM asks the running jobs
+        to save and stop, the second kills them.
         """
         waiting, running = deque(enumerate(jobs)), {}
         outcomes = [("waiting", None)] * len(jobs)
@@ -108,7 +103,7 @@ class Scheduler:
                     for sentinel, (i, job, slot, process, connection) in [*running.items()]:
                         if sentinel not in ready and connection not in ready:
                             continue
-                        outcomes[i] = _outcome(process, connection, job.logdir)
+                        outcomes[i] = _outcome(process, connection, job.logdir, self.asked)
                         del running[sentinel]
                         free.append(slot)
                         finished.append((job, *outcomes[i]))
@@ -157,34 +152,47 @@ def _main(payload, connection, parent):
     threading.Thread(target=watcher, daemon=True).start()
     try:
         function, args = cloudpickle.loads(payload)
-        message = ("value", function(*args))
+        kind, value = "value", function(*args)
     except Exception as error:
-        message = ("error", error)
+        kind, value = "error", error
     try:
-        data = cloudpickle.dumps(message)
+        data = cloudpickle.dumps(value)
     except Exception as error:  # a result or an exception that cannot travel
-        data = cloudpickle.dumps(("error", RuntimeError(f"{message[1]!r} ({error})")))
-    connection.send_bytes(data)
+        kind, data = "error", cloudpickle.dumps(RuntimeError(f"{value!r} ({error})"))
+    connection.send_bytes(pickle.dumps((kind, repr(value), data)))
     connection.close()
 
 
-def _outcome(process, connection, logdir):
-    """(status, result or exception) of a job whose process has answered or died."""
+def _receive(process, connection, who):
+    """("value", result) or ("error", exception) of a process that has answered or died."""
+    with connection:
+        try:
+            kind, text, data = pickle.loads(connection.recv_bytes())
+        except (EOFError, OSError):  # OSError: in the middle of its answer
+            process.join()
+            return "error", RuntimeError(f"{who} died ({_cause(process)})")
+    process.join()
     try:
-        kind, value = cloudpickle.loads(connection.recv_bytes())
-        process.join()
-    except EOFError:
-        process.join()
-        kind, value = "error", RuntimeError(f"its process died ({_cause(process)})")
-    connection.close()
+        return kind, cloudpickle.loads(data)
+    except Exception as error:  # many exceptions cannot be rebuilt from their pickle
+        return "error", RuntimeError(f"{text} ({error})")
+
+
+def _outcome(process, connection, logdir, asked):
+    """(status, result or exception) of a job whose process has answered or died."""
+    kind, value = _receive(process, connection, "its process")
     if kind == "value":
         return value
+    outcome, error = "failed", f"{type(value).__name__}: {value}"
+    if asked is not None and process.exitcode == -signal.SIGTERM:
+        outcome, error, value = "stopped", None, Stopped(asked)  # it was not listening yet
     if not isinstance(value, BlockingIOError):  # another process's folder is not ours to write
         with contextlib.suppress(OSError, ValueError):
             status = storage.read_json(logdir / "status.json")
-            status.update(status="failed", error=f"{type(value).__name__}: {value}")
-            storage.write_json(logdir / "status.json", status)
-    return "failed", value
+            if status["status"] == "running":  # it could not say itself how it ended
+                status.update(status=outcome, error=error)
+                storage.write_json(logdir / "status.json", status)
+    return outcome, value
 
 
 def _cause(process):

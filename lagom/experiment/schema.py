@@ -1,7 +1,7 @@
 """Checks of a configuration: keys and types as in its YAML defaults, ranges, fields that must fit.
 
-A flat configuration is a plain dictionary with dotted keys.  Values are brought to the type of their
-default (``1e6`` for a whole number is 1000000), and all problems are found at once.
+A flat configuration is a plain dictionary with dotted keys.  Values are brought to the type of
+their default (``1e6`` for a whole number is 1000000), and all problems are found at once.
 """
 
 import difflib
@@ -44,7 +44,7 @@ _RANGES = {  # key -> (text, condition)
 
 
 def flatten(tree, prefix=""):
-    """A nested dictionary as a flat one with dotted keys; the dictionaries in ``FREE`` stay whole."""
+    """A nested dictionary as a flat one with dotted keys; those in ``FREE`` stay whole."""
     flat = {}
     for key, value in tree.items():
         key = f"{prefix}{key}"

@@ -25,6 +25,7 @@ import yaml
 
 FORMAT = 1  # of journals, checkpoints and policies; raised when an older lagom could not read them
 _SYNC_SECONDS = 5.0  # a power cut may cost this much of a journal
+_ROW = re.compile(rb"[0-9a-f]{8} \d+ \{")  # how the line of a row begins
 
 
 # Whole files --------------------------------------------------------------------------------------
@@ -68,9 +69,16 @@ def read_json(path):
         raise ValueError(f"{path}: not readable as JSON ({error})") from None
 
 
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_Dumper.add_multi_representer(np.generic, lambda dumper, x: dumper.represent_data(x.item()))
+
+
 def write_yaml(path, value):
-    """Replace ``path`` by ``value`` as YAML, keys in the order given."""
-    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+    """Replace ``path`` by ``value`` as YAML: keys in order, NumPy's scalars as plain numbers."""
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     write_bytes(path, text.encode())
 
 
@@ -142,7 +150,7 @@ class Journal:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         self.num_row, self._end = 0, 0
         self._synced = time.monotonic()
-        for line in self.path.read_bytes().splitlines(keepends=True):
+        for line in _lines(self.path):
             if self.num_row == num_row:
                 break
             row = _parse(line)
@@ -182,12 +190,18 @@ class Journal:
             self._file = None
 
 
+def _lines(path):
+    """Lines with their ends; unlike with ``splitlines``, a damaged byte ``\\r`` ends none."""
+    return io.BytesIO(Path(path).read_bytes()).readlines()
+
+
 def _parse(line):
     """(number, row) of a journal line, or None if it is damaged."""
+    body = line[9:-1]
+    if line != b"%08x %s\n" % (zlib.crc32(body), body):
+        return None
     try:
-        if not line.endswith(b"\n") or int(line[:8], 16) != zlib.crc32(line[9:-1]):
-            return None
-        number, body = line[9:-1].split(b" ", 1)
+        number, body = body.split(b" ", 1)
         return int(number), json.loads(body)
     except (ValueError, RecursionError):
         return None
@@ -197,17 +211,19 @@ def read_journal(path):
     """The good rows of a journal, also of one that is being written or was damaged.
 
     Returns:
-        tuple: the rows (list of dict), and how many lines before the last one were damaged (an
-        unfinished last line is normal while a job runs).
+        tuple: the rows (list of dict), and how many lines were damaged (an unfinished last line is
+        normal while a job runs, and does not count).
     """
     rows, damaged = {}, 0
-    lines = Path(path).read_bytes().splitlines(keepends=True)
-    for i, line in enumerate(lines):
+    for line in _lines(path):
         parsed = _parse(line)
+        if parsed is None:
+            damaged += line.endswith(b"\n")
+            # Where the end of a line was hit, the next one hangs on to it.
+            starts = [match.start() for match in _ROW.finditer(line, 1)]
+            parsed = next(filter(None, (_parse(line[start:]) for start in starts)), None)
         if parsed is not None and isinstance(parsed[1], dict):
             rows[parsed[0]] = parsed[1]
-        elif i < len(lines) - 1:
-            damaged += 1
     return [rows[number] for number in sorted(rows)], damaged
 
 
@@ -266,17 +282,20 @@ def pack(tree):
     """
     arrays = {}
 
+    def store(x, where):
+        name = f"{where}~{len(arrays)}" if where in arrays else where  # "a.b" and "a" -> "b"
+        arrays[name] = x.copy(order="C")
+        return name
+
     def walk(x, where):
         if x is None or isinstance(x, bool | int | float | str):
             return x
-        if isinstance(x, np.generic):
+        if isinstance(x, np.generic) and x.dtype.kind in "biufU":
             return x.item()
         if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
-            arrays[where] = x.copy(order="C")
-            return {"__array__": where}
+            return {"__array__": store(x, where)}
         if type(x).__module__.split(".")[0] == "torch" and hasattr(x, "detach"):
-            arrays[where] = x.detach().cpu().numpy().copy(order="C")
-            return {"__tensor__": where}
+            return {"__tensor__": store(x.detach().cpu().numpy(), where)}
         if isinstance(x, dict):
             if all(isinstance(key, str) for key in x) and not _MARKS & x.keys():
                 return {key: walk(value, f"{where}.{key}") for key, value in x.items()}
@@ -333,6 +352,8 @@ def read_arrays(path):
 
 # Checkpoints --------------------------------------------------------------------------------------
 
+_LEFTOVER = ".[0-9]*.*"  # what a killed process did not finish, or did not finish removing
+
 
 def write_checkpoint(folder, timestep, state, keep):
     """Save ``state`` as ``folder/<timestep>`` and remove all but the newest ``keep`` checkpoints.
@@ -341,7 +362,7 @@ def write_checkpoint(folder, timestep, state, keep):
     """
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
-    for leftover in folder.glob(".*"):
+    for leftover in folder.glob(_LEFTOVER):
         shutil.rmtree(leftover)
     temporary = folder / f".{timestep}.{os.getpid()}"
     temporary.mkdir()
@@ -356,7 +377,7 @@ def write_checkpoint(folder, timestep, state, keep):
         final.rename(folder / f".{timestep}.old")
     temporary.rename(final)
     _sync_folder(folder)
-    for old in [*_checkpoints(folder)[keep:], *folder.glob(".*")]:
+    for old in [*_checkpoints(folder)[keep:], *folder.glob(_LEFTOVER)]:
         shutil.rmtree(old)
 
 
@@ -423,6 +444,12 @@ def lock(folder):
         yield
     finally:
         os.close(file)
+
+
+def remove_leftovers(folder):
+    """Remove the temporary files that killed processes left in ``folder``, which must be locked."""
+    for leftover in Path(folder).rglob(".*.tmp"):
+        leftover.unlink()
 
 
 def set_aside(folder):

@@ -43,15 +43,15 @@ def expand(words, num_sample=1, sample_seed=0):
         ValueError: a sweep that is not understood.
 
     Example:
-        >>> expand(["agent.lr=1e-3,3e-4", "agent.clip=0.2"])
-        ([['agent.lr=0.001', 'agent.clip=0.2'], ['agent.lr=0.0003', 'agent.clip=0.2']], ['agent.lr'])
+        >>> expand(["agent.lr=1e-3,3e-4", "seed=1"])
+        ([['agent.lr=0.001', 'seed=1'], ['agent.lr=0.0003', 'seed=1']], ['agent.lr'])
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     items = {}
     for override in OverridesParser.create().parse_overrides(words):
-        key = override.get_key_element()
-        items.pop(key.lstrip("+"), None)
+        key = override.get_key_element().lstrip("+")  # +a and ++a are a
+        items.pop(key, None)
         if not override.is_sweep_override():
             items[key] = override.input_line
         elif override.is_interval_sweep():
@@ -126,8 +126,8 @@ def experiment_folder(root, name):
 def plan(folder, configs, varying):
     """Give each configuration its ID, and write the table of the experiment.
 
-    A configuration that ``folder`` knows keeps its ID; a new one gets the next.  Seeds are no part of
-    a configuration, so more seeds, samples or grid values extend an experiment.
+    A configuration that ``folder`` knows keeps its ID; a new one gets the next.  Seeds are no part
+    of a configuration, so more seeds, samples or grid values extend an experiment.
 
     Args:
         folder (Path): the experiment's folder; made if missing.

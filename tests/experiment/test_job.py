@@ -1,0 +1,566 @@
+import errno
+import json
+import math
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import torch
+from configs import TINY, TINY_ES, compose
+
+from lagom.experiment import job, policy, storage
+from lagom.experiment.job import Stopped, execute, run
+from lagom.experiment.scheduler import call
+
+CARTPOLE = compose("ppo", **TINY)
+PENDULUM = compose("ppo", "Pendulum-v1", **TINY | {"train.timestep": 480})  # 200 steps an episode
+CMAES = compose("cmaes", **TINY_ES)
+DRIFT = compose("ppo", "gym", **TINY, **{"env.id": "configs:Drift-v0"})  # cannot be captured
+CONFIGS = {"ppo": CARTPOLE, "normalizers": PENDULUM, "cmaes": CMAES, "no capture": DRIFT}
+EACH = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+
+
+def train(logdir, config=CARTPOLE, seed=1):
+    """Run a job; return its outcome and, if it is done, its files."""
+    outcome, result = execute(run, config, seed, "cpu", logdir)
+    assert outcome != "failed" or isinstance(result, Exception)
+    return outcome
+
+
+def files(logdir):
+    """Name -> bytes of what must not depend on clocks, interruptions or earlier checkpoints."""
+    last = max((logdir / "checkpoints").iterdir(), key=lambda path: int(path.name))
+    folders = logdir, logdir / "policy", last
+    paths = [path for folder in folders for path in folder.iterdir() if path.is_file()]
+    clocked = {"status.json", "fingerprint.json", "job.log", "timing.journal", "timing_logs.pkl"}
+    return {
+        str(path.relative_to(logdir)): path.read_bytes()
+        for path in paths
+        if path.name not in clocked | {".lock"}
+    }
+
+
+_uninterrupted = {}
+
+
+@pytest.fixture
+def uninterrupted(tmp_path_factory):
+    """The files of a whole run of a configuration, trained once for all tests."""
+
+    def get(config):
+        key = json.dumps(config)
+        if key not in _uninterrupted:
+            logdir = tmp_path_factory.mktemp("whole")
+            assert train(logdir, config) == "done"
+            _uninterrupted[key] = files(logdir)
+        return _uninterrupted[key]
+
+    return get
+
+
+def status(logdir):
+    return storage.read_json(logdir / "status.json")
+
+
+def column(logdir, name, key):
+    return storage.read_logs(logdir, name)[0][key]
+
+
+# What a job leaves --------------------------------------------------------------------------------
+
+
+def test_folder(tmp_path):
+    assert train(tmp_path) == "done"
+    names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    checkpoint = ["arrays.safetensors", "manifest.json", "state.json"]
+    assert names == {
+        *(
+            f"{log}{end}"
+            for log in ("train", "eval", "timing")
+            for end in (".journal", "_logs.pkl")
+        ),
+        *(f"checkpoints/{timestep}/{name}" for timestep in (64, 128) for name in checkpoint),
+        *("policy/policy.json", "policy/policy.safetensors"),
+        *("status.json", "fingerprint.json", "job.log", ".lock"),
+    }
+    state = status(tmp_path)
+    assert (state["status"], state["timestep"], state["budget"]) == ("done", 128, 128)
+    assert (state["pid"], state["host"], state["error"]) == (os.getpid(), os.uname()[1], None)
+    assert state["started"] <= state["updated"]
+    assert state["return"] == column(tmp_path, "eval", "return")[-1]
+    fingerprint = storage.read_json(tmp_path / "fingerprint.json")
+    assert fingerprint["sources"] == job.sources_digest()
+    assert fingerprint["versions"]["torch"] == torch.__version__
+    assert fingerprint["threads"] == 1
+
+
+def test_columns(tmp_path):
+    train(tmp_path)
+    agents = ["policy_loss", "value_loss", "entropy", "approx_kl", "clip_frac", "grad_norm"]
+    seconds = ["collect_seconds", "learn_seconds", "eval_seconds"]
+    expected = {
+        "train": ["iteration", "timestep", "episode", "return", "length", *agents],
+        "eval": ["timestep", "return", "return_std", "length", "episodes", "returns"],
+        "timing": ["timestep", *seconds, "steps_per_second"],
+    }
+    for name, keys in expected.items():
+        with open(tmp_path / f"{name}_logs.pkl", "rb") as file:
+            logs = pickle.load(file)
+        assert list(logs) == keys
+        assert repr(logs) == repr(storage.read_logs(tmp_path, name)[0])
+        frame = pandas.DataFrame(pandas.read_pickle(tmp_path / f"{name}_logs.pkl"))
+        assert list(frame.columns) == keys
+    assert column(tmp_path, "train", "iteration") == [1, 2, 3, 4]
+    assert column(tmp_path, "train", "timestep") == [32, 64, 96, 128]
+    assert column(tmp_path, "eval", "timestep") == [64, 128]
+    for returns, mean in zip(
+        column(tmp_path, "eval", "returns"), column(tmp_path, "eval", "return"), strict=True
+    ):
+        assert sum(returns) / 2 == mean
+    seconds = column(tmp_path, "timing", "eval_seconds")
+    assert [x > 0 for x in seconds] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("every", "checkpoints", "evaluations"),
+    [(0, ["128"], [128]), (40, ["128", "96"], [64, 96, 128]), (1000, ["128"], [128])],
+)
+def test_evaluations_and_checkpoints_come_at_multiples_and_at_the_end(
+    tmp_path, every, checkpoints, evaluations
+):
+    train(tmp_path, CARTPOLE | {"eval.every": every, "checkpoint.every": every})
+    assert sorted(os.listdir(tmp_path / "checkpoints")) == checkpoints
+    assert column(tmp_path, "eval", "timestep") == evaluations
+
+
+# Determinism --------------------------------------------------------------------------------------
+
+
+@EACH
+def test_same_seed_same_bytes_other_seed_other_numbers(tmp_path, uninterrupted, config):
+    train(tmp_path / "again", config)
+    assert files(tmp_path / "again") == uninterrupted(config)
+    train(tmp_path / "other", config, seed=2)
+    other = files(tmp_path / "other")
+    assert other["train.journal"] != uninterrupted(config)["train.journal"]
+
+
+@EACH
+def test_evaluation_does_not_disturb_training(tmp_path, uninterrupted, config):
+    train(tmp_path, config | {"eval.every": 0, "eval.episodes": 3})
+    for name in ("train.journal", "train_logs.pkl", "policy/policy.safetensors"):
+        assert files(tmp_path)[name] == uninterrupted(config)[name]
+
+
+# Resume -------------------------------------------------------------------------------------------
+
+
+def act_at_report(monkeypatch, act, number=1):
+    """Call ``act`` in the ``number``-th iteration, when the row of the iteration is written."""
+    report, count = job.report, [0]
+
+    def counting(logdir, force=False, **fields):
+        report(logdir, force, **fields)
+        count[0] += not force
+        if count[0] == number and not force:
+            act()
+
+    monkeypatch.setattr(job, "report", counting)
+
+
+@EACH
+def test_stopped_in_every_iteration_equals_uninterrupted(
+    tmp_path, monkeypatch, capsys, uninterrupted, config
+):
+    if config is DRIFT:  # new episodes begin at scheduled checkpoints only
+        config = config | {"checkpoint.every": 32}
+    expected, outcomes = uninterrupted(config), []
+    while not outcomes or outcomes[-1] == "stopped":
+        with monkeypatch.context() as patch:
+            act_at_report(patch, lambda: os.kill(os.getpid(), signal.SIGTERM))
+            outcomes.append(train(tmp_path, config))
+    assert outcomes == ["stopped"] * (len(outcomes) - 1) + ["done"]
+    assert len(outcomes) == expected["train.journal"].count(b"\n") > 3
+    assert files(tmp_path) == expected
+    resumed = [line for line in capsys.readouterr().out.splitlines() if "resumed at" in line]
+    timesteps = column(tmp_path, "train", "timestep")
+    assert resumed[: len(timesteps) - 1] == [f"resumed at timestep {t}" for t in timesteps[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("config", "number"),
+    [(CARTPOLE, 1), *((config, 3) for config in CONFIGS.values())],
+    ids=["before the first checkpoint", *CONFIGS],
+)
+def test_killed_job_equals_uninterrupted(tmp_path, uninterrupted, config, number):
+    def kill(logdir):
+        count, report = [0], job.report
+
+        def counting(logdir, force=False, **fields):
+            count[0] += not force
+            if count[0] == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            report(logdir, force, **fields)
+
+        job.report = counting
+        job.execute(job.run, config, 1, "cpu", logdir)
+
+    with pytest.raises(RuntimeError, match="killed by SIGKILL"):
+        call(kill, tmp_path)
+    assert status(tmp_path)["status"] == "running"
+    rows = (tmp_path / "train.journal").read_bytes()
+    assert rows.count(b"\n") == number
+    assert uninterrupted(config)["train.journal"].startswith(rows)
+    assert train(tmp_path, config) == "done"
+    assert files(tmp_path) == uninterrupted(config)
+
+
+@EACH
+def test_killed_before_the_policy_equals_uninterrupted(
+    tmp_path, monkeypatch, uninterrupted, config
+):
+    def fail(*args):
+        raise OSError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(policy, "write_policy", fail)
+        assert train(tmp_path, config) == "failed"
+    assert train(tmp_path, config) == "done"
+    assert files(tmp_path) == uninterrupted(config)
+    assert train(tmp_path, config) == "done"  # once more changes nothing
+    assert files(tmp_path) == uninterrupted(config)
+
+
+def test_damaged_checkpoint_is_passed_over_and_said_so(tmp_path, capsys, uninterrupted):
+    train(tmp_path)
+    (tmp_path / "checkpoints" / "128" / "arrays.safetensors").write_bytes(b"")
+    assert train(tmp_path) == "done"
+    out = capsys.readouterr().out
+    assert "checkpoint passed over: " in out
+    assert "128: damaged (arrays.safetensors: hash differs)" in out
+    assert "resumed at timestep 64" in out
+    assert files(tmp_path) == uninterrupted(CARTPOLE)
+
+
+def test_moved_folder_resumes(tmp_path, monkeypatch, uninterrupted):
+    with monkeypatch.context() as patch:
+        act_at_report(patch, lambda: os.kill(os.getpid(), signal.SIGINT), 2)
+        assert train(tmp_path / "here") == "stopped"
+    assert status(tmp_path / "here")["status"] == "stopped"
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert train(tmp_path / "there") == "done"
+    assert files(tmp_path / "there") == uninterrupted(CARTPOLE)
+
+
+# What goes wrong ----------------------------------------------------------------------------------
+
+
+def test_reward_that_is_not_finite_ends_the_job_as_diverged(tmp_path):
+    config = DRIFT | {"env.kwargs": {"at": 53, "what": "nan"}}
+    assert train(tmp_path, config) == "diverged"
+    state = status(tmp_path)
+    assert state["status"] == "diverged"
+    assert state["error"].startswith("FloatingPointError: ")
+    assert state["timestep"] == 96
+    assert column(tmp_path, "train", "timestep") == [32, 64, 96]
+    assert storage.read_pickle(tmp_path / "train_logs.pkl")["timestep"] == [32, 64, 96]
+
+
+def test_metric_that_is_not_finite_ends_the_job_as_diverged(tmp_path, monkeypatch):
+    from lagom.algorithms.ppo.agent import Agent
+
+    learn, rows = Agent.learn, []
+
+    def broken(self, D, **kwargs):
+        rows.append(learn(self, D, **kwargs))
+        return rows[-1] | ({"entropy": np.float32("inf")} if len(rows) == 2 else {})
+
+    monkeypatch.setattr(Agent, "learn", broken)
+    assert train(tmp_path) == "diverged"
+    error = "FloatingPointError: iteration 2, timestep 64: entropy not finite"
+    assert status(tmp_path)["error"] == error
+    assert column(tmp_path, "train", "timestep") == [32]
+
+
+def test_exception_of_the_environment_fails_the_job(tmp_path):
+    config = DRIFT | {"env.kwargs": {"at": 20, "what": "raise"}}
+    outcome, error = execute(run, config, 1, "cpu", tmp_path)
+    assert outcome == "failed"
+    assert isinstance(error, ZeroDivisionError)
+    state = status(tmp_path)
+    assert state["status"] == "failed"
+    assert state["error"] == "ZeroDivisionError: the simulation exploded"
+    assert state["storage_full"] is False
+    log = (tmp_path / "job.log").read_text()
+    assert log.startswith("Traceback")
+    assert "in step" in log
+    assert log.endswith("ZeroDivisionError: the simulation exploded\n")
+    with storage.lock(tmp_path):  # free again
+        pass
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
+def test_full_storage_is_flagged_and_resume_works(tmp_path, monkeypatch, uninterrupted, code):
+    write, count = os.write, [0]
+
+    def full(file, data):
+        count[0] += b'"policy_loss"' in data
+        if count[0] == 3 and b'"policy_loss"' in data:
+            os.write = write
+            raise OSError(code, os.strerror(code))
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", full)
+    assert train(tmp_path) == "failed"
+    assert status(tmp_path)["storage_full"] == (code != errno.EIO)
+    assert column(tmp_path, "train", "timestep") == [32, 64]
+    assert train(tmp_path) == "done"
+    assert files(tmp_path) == uninterrupted(CARTPOLE)
+
+
+def test_nothing_can_be_written_at_all(tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "replace", full)
+    outcome, error = execute(run, CARTPOLE, 1, "cpu", tmp_path)
+    assert outcome == "failed"
+    assert storage.is_storage_full(error)
+
+
+def test_job_in_use_is_not_touched(tmp_path):
+    with (
+        storage.lock(tmp_path),
+        pytest.raises(BlockingIOError, match=f"in use by pid {os.getpid()}"),
+    ):
+        train(tmp_path)
+    assert os.listdir(tmp_path) == [".lock"]
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        (SystemExit(3), "failed"),
+        (KeyboardInterrupt(), "stopped"),
+        (Stopped(15), "stopped"),
+        (MemoryError("much"), "failed"),
+    ],
+)
+def test_every_end_has_its_status(tmp_path, end, outcome):
+    def run(config, seed, device, logdir):
+        (logdir / ".x.1.tmp").touch()
+        raise end
+
+    assert execute(run, {"train.timestep": 5}, 0, "cpu", tmp_path)[0] == outcome
+    assert status(tmp_path)["status"] == outcome
+    assert (status(tmp_path)["error"] is None) == (outcome == "stopped")
+    assert execute(lambda *args: "result", {}, 0, "cpu", tmp_path) == ("done", "result")
+    assert not (tmp_path / ".x.1.tmp").exists()
+
+
+def test_warnings_go_to_the_log_and_raise_nothing(tmp_path, recwarn):
+    import warnings
+
+    def run(*args):
+        warnings.warn("mind this", stacklevel=1)
+
+    assert execute(run, {}, 0, "cpu", tmp_path)[0] == "done"
+    assert [str(w.message) for w in recwarn] in ([], ["mind this"])
+
+
+def test_second_signal_acts_at_once():
+    with job._stop_signals() as asked:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert asked == [signal.SIGINT]
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_report_is_written_at_most_twice_a_second(tmp_path, monkeypatch):
+    now, seen = [0.0], []
+    monkeypatch.setattr(job.time, "monotonic", lambda: now[0])
+
+    def run(config, seed, device, logdir):
+        for i, now[0] in enumerate([0.1, 0.4, 0.6, 1.0, 1.2]):
+            job.report(logdir, timestep=i)
+            seen.append(status(logdir)["timestep"])
+
+    execute(run, {}, 0, "cpu", tmp_path)
+    assert seen == [0, 0, 2, 2, 4]
+    job.report(tmp_path, timestep=99)  # nobody guards it any more
+    assert status(tmp_path)["timestep"] == 4
+
+
+def test_probe():
+    job.probe(CARTPOLE)
+    job.probe(CMAES)
+    with pytest.raises(ValueError, match="there is no environment 'CartPol-v1'"):
+        job.probe(CARTPOLE | {"env.id": "CartPol-v1"})
+    with pytest.raises(ZeroDivisionError, match="exploded"):
+        job.probe(DRIFT | {"env.kwargs": {"at": 1, "what": "raise"}})
+
+
+def test_probe_refuses_a_device_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device: cuda:0 is not available here; use device=cpu"):
+        job.probe(CARTPOLE | {"device": "cuda:0"})
+
+
+@pytest.mark.parametrize("name", ["nowhere:X", "math:nothing", "1:2", ""])
+def test_names_that_cannot_be_imported(name):
+    with pytest.raises(ValueError, match=f"algo.agent: cannot import '{name}' .* expected 'pack"):
+        job.resolve({"algo.agent": name}, "algo.agent")
+
+
+def test_random_state_round_trip(tmp_path):
+    draw = lambda: (random.random(), random.gauss(0, 1), np.random.rand(), torch.rand(()).item())
+    draw()  # leaves a second Gaussian number behind
+    storage.write_checkpoint(tmp_path, 1, job.random_state(), keep=1)
+    expected = [draw() for _ in range(3)]
+    job.load_random_state(storage.read_checkpoint(tmp_path)[0])
+    assert [draw() for _ in range(3)] == expected
+
+
+# Logs ---------------------------------------------------------------------------------------------
+
+
+def test_numpy_numbers_are_logged_as_numbers(tmp_path):
+    with job._Logs(tmp_path) as logs:
+        logs.write("train", {"a": np.float64(0.5), "b": np.float32(2), "n": np.int64(3), "x": None})
+        logs.save()
+    assert storage.read_pickle(tmp_path / "train_logs.pkl") == {
+        "a": [0.5], "b": [2.0], "n": [3], "x": [None]
+    }  # fmt: skip
+    assert storage.read_journal(tmp_path / "train.journal")[0] == [
+        {"a": 0.5, "b": 2.0, "n": 3, "x": None}
+    ]
+
+
+def test_rows_have_the_same_columns(tmp_path):
+    with job._Logs(tmp_path) as logs:
+        logs.write("train", {"a": 1, "wait_seconds": 2})
+        with pytest.raises(KeyError, match=r"train log: got columns \['b'\]; expected \['a'\]"):
+            logs.write("train", {"b": 1})
+
+
+def test_latest_return_is_of_the_evaluation_if_there_is_one(tmp_path):
+    with job._Logs(tmp_path) as logs:
+        assert logs.latest() == {}
+        logs.write("train", {"return": math.nan})
+        assert logs.latest() == {}
+        logs.write("train", {"return": 3.0})
+        assert logs.latest() == {"return": 3.0}
+        logs.write("eval", {"return": 5.0})
+        assert logs.latest() == {"return": 5.0}
+
+
+# Failpoints ---------------------------------------------------------------------------------------
+
+FAILPOINTS = '''
+import gc, os, shutil, signal, sys, warnings
+from itertools import count
+from pathlib import Path
+
+import configs
+from lagom.experiment import job, storage
+
+warnings.simplefilter("error")
+# Slow, and not what is tested.
+job.fingerprint, os.fsync = lambda config: {}, lambda file: None
+root = Path(sys.argv[1])
+config = configs.compose("cmaes", "gym", **{
+    "env.id": "configs:Drift-v0", "train.timestep": 120, "es.popsize": 4,  # 44 steps an iteration
+    "eval.every": 80, "eval.episodes": 1, "checkpoint.every": 80,
+})
+names = ["write", "pwrite", "replace", "rename", "mkdir", "rmdir", "ftruncate"]
+calls = count(1)
+
+
+def fail_at(k, mode):
+    """Let call number ``k`` to the operating system kill this process or find the disk full."""
+
+    def failing(name, function):
+        def wrapper(*args, **kwargs):
+            if next(calls) != k:
+                return function(*args, **kwargs)
+            if mode == "full":
+                raise OSError(28, "No space left on device")
+            if name == "write":
+                function(args[0], args[1][: len(args[1]) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        return wrapper
+
+    for name in names:
+        setattr(os, name, failing(name, getattr(os, name)))
+
+
+def fork(logdir, k=0, mode="killed"):
+    """Run the job in a process of its own; return whether it was done, and whether in k calls."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 1)
+            fail_at(k, mode)
+            outcome, _ = job.execute(job.run, config, 1, "cpu", logdir)
+            os._exit((0 if next(calls) > k else 3) if outcome == "done" else 1)
+        except OSError:  # before there was a status to write it to
+            os._exit(1)
+        finally:
+            os._exit(2)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in (0, 1, 3, -9), code
+    return code in (0, 3), code == 3
+
+
+def files(logdir):
+    clocked = {"status.json", "fingerprint.json", "job.log", "timing.journal", "timing_logs.pkl"}
+    return {str(path.relative_to(logdir)): path.read_bytes() for path in sorted(logdir.rglob("*"))
+            if path.is_file() and path.name not in clocked}
+
+
+# In this process, so that all imports are done when it is copied.
+assert job.execute(job.run, config, 1, "cpu", root / "whole") == ("done", None)
+gc.freeze()
+expected = files(root / "whole")
+del expected[".lock"]
+rows = storage.read_journal(root / "whole" / "train.journal")[0]
+for k, mode in ((k, mode) for k in count(1) for mode in ("killed", "full")):
+    logdir = root / f"{k}-{mode}"
+    if fork(logdir, k, mode) == (True, True):
+        break
+    if (logdir / "train.journal").exists():  # what is there is a gap-free, undamaged beginning
+        found, damaged = storage.read_journal(logdir / "train.journal")
+        assert (found, damaged) == (rows[: len(found)], 0), (k, mode)
+    if (logdir / "status.json").exists():
+        status = storage.read_json(logdir / "status.json")
+        assert status["status"] in ("running", "done", "failed"), (k, mode)
+        if status["status"] == "failed":
+            assert status["storage_full"], (k, mode)
+    assert fork(logdir) == (True, False), (k, mode)
+    found = files(logdir)
+    del found[".lock"]
+    assert found == expected, (k, mode, sorted(found), sorted(expected))
+    shutil.rmtree(logdir)
+print(k - 1)
+'''
+
+
+def test_job_survives_the_failure_of_every_single_call(tmp_path):
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", FAILPOINTS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=env,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.splitlines()[-1]) > 30  # calls that failed, one after the other
