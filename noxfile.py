@@ -15,7 +15,7 @@ INSTALL = ("-c", "constraints.txt")
 def tests(session):
     """The default suite, against the installed package."""
     session.install(*INSTALL, ".[test]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "2", *session.posargs)
 
 
 @nox.session

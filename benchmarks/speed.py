@@ -2,8 +2,8 @@
 
     python benchmarks/speed.py [--workload ppo-cartpole] [--rounds 5]
 
-Each measurement is a process of its own with one math thread; rounds alternate (A B A B ...), so that
-other work on the machine touches both alike.  The clock is the process's CPU time over whole
+Each measurement is a process of its own with one math thread; rounds alternate (A B A B ...), so
+that other work on the machine touches both alike.  The clock is the process's CPU time over whole
 iterations (collect + update), after a warm-up.  The ratio is the median over rounds.  lagom runs
 its engine as a job does, with a row of the train log written at each iteration.
 """
@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-WORKLOADS = {  # env id, sub-environments, steps each, minibatches, epochs, normalization, iterations
+WORKLOADS = {  # env id, sub-environments, steps each, minibatches, epochs, normalize, iterations
     "ppo-cartpole": ("CartPole-v1", 4, 128, 4, 4, False, 40),
     "ppo-cartpole-8": ("CartPole-v1", 8, 128, 4, 4, False, 40),
     "ppo-halfcheetah": ("HalfCheetah-v5", 1, 2048, 32, 10, True, 3),
@@ -109,10 +109,11 @@ def run_sb3(workload):
     if normalize:
         env = VecNormalize(env)
     batch = num_env * num_step
+    networks = {"net_arch": {"pi": [64, 64], "vf": [64, 64]}, "activation_fn": torch.nn.Tanh}
     model = PPO(
         "MlpPolicy", env, n_steps=num_step, batch_size=batch // minibatches, n_epochs=epochs,
         learning_rate=3e-4, ent_coef=0.01, device="cpu", seed=1,
-        policy_kwargs={"net_arch": {"pi": [64, 64], "vf": [64, 64]}, "activation_fn": torch.nn.Tanh},
+        policy_kwargs=networks,
     )  # fmt: skip
     model.learn(batch * (WARM + iterations + 1), callback=Clock(), log_interval=10)
 

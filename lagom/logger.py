@@ -30,7 +30,9 @@ class Logger:
         self.logs = {}
 
     def __call__(self, key, value):
-        """Append ``value`` to the list of ``key``."""
+        """Append ``value`` to the list of ``key``; NumPy numbers become Python's."""
+        if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+            value = value.item()
         self.logs.setdefault(key, []).append(value)
 
     def dump(self, keys=None, index=None, indent=0, border=""):

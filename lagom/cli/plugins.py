@@ -17,7 +17,9 @@ from lagom.cli.progress import Display, exit_code, summarize
 from lagom.cli.training import say
 from lagom.cli.words import GROUPS, Refused, rewrite
 from lagom.experiment import storage
-from lagom.experiment.job import execute, run, sources_digest
+from lagom.experiment.fingerprint import sources_digest
+from lagom.experiment.guard import execute
+from lagom.experiment.job import run
 from lagom.experiment.schema import check, flatten
 from lagom.experiment.sweep import (
     expand,
@@ -144,11 +146,20 @@ class Launcher(HydraLauncher):
                 run, workers, jobs[0].config["device"], self.gpus, self.jobs_per_gpu, display.update
             )
             outcomes = scheduler(jobs)
-        in_use = [str(result) for _, result in outcomes if isinstance(result, BlockingIOError)]
-        if scheduler.asked is not None or in_use:
+        results = [result for _, result in outcomes]
+        in_use = [str(result) for result in results if isinstance(result, BlockingIOError)]
+        full = any(isinstance(x, OSError) and storage.is_storage_full(x) for x in results)
+        if scheduler.asked is not None or in_use or full:
             summarize(jobs, varying, display.seconds)
-            say(in_use[0] if in_use else "stopped; the same command continues")
-            sys.exit(4 if in_use else 128 + scheduler.asked)
+        if full:
+            say("storage is full; what is on disk is safe, and the same command continues")
+            sys.exit(6)
+        if in_use:
+            say(in_use[0])
+            sys.exit(4)
+        if scheduler.asked is not None:
+            say("stopped; the same command continues")
+            sys.exit(128 + scheduler.asked)
 
 
 def _seeds(master, words):

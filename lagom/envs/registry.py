@@ -3,11 +3,11 @@
 import difflib
 import importlib
 import os
-import sys
-from pathlib import Path
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
+
+from lagom.utils import import_from_here
 
 
 def _spec(name, entry_point, reward_threshold=None, max_episode_steps=1000):
@@ -91,11 +91,8 @@ def make(id, **kwargs):
 
 
 def _import(module, id):
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)  # last, so that nothing installed is shadowed
     try:
-        importlib.import_module(module)
+        import_from_here(module)
     except ImportError as error:
         raise ValueError(
             f"make: {id!r} needs module {module!r}, which cannot be imported ({error}); "

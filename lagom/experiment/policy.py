@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 
 from lagom.experiment import storage
+from lagom.experiment.checkpoint import read_arrays, write_arrays
 
 
 def write_policy(folder, config, agent, env):
@@ -35,7 +36,7 @@ def write_policy(folder, config, agent, env):
         }
         # The bounds of normalized observations are where they are clipped.
         normalizer = {"clip": float(agent.observation_space.high.flat[0])}
-    storage.write_arrays(folder / "policy.safetensors", arrays)
+    write_arrays(folder / "policy.safetensors", arrays)
     description = {
         "format": storage.FORMAT,
         "agent": config["algo.agent"],
@@ -63,7 +64,7 @@ def read_policy(folder, device="cpu"):
     """
     folder = Path(folder)
     description = storage.read_json(folder / "policy.json")
-    arrays = storage.read_arrays(folder / "policy.safetensors")
+    arrays = read_arrays(folder / "policy.safetensors")
     try:
         if description["format"] > storage.FORMAT:
             raise ValueError("written by a newer lagom")

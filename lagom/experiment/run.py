@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lagom.experiment import storage
 from lagom.experiment.config import Config
-from lagom.experiment.job import execute
+from lagom.experiment.guard import execute
 from lagom.experiment.sweep import make_jobs
 
 

@@ -14,7 +14,7 @@ from multiprocessing.connection import wait
 import cloudpickle
 
 from lagom.experiment import storage
-from lagom.experiment.job import Stopped, execute
+from lagom.experiment.guard import Stopped, execute
 
 _KILL_SECONDS = 60.0  # a job asked to stop may take this long to finish its iteration and save
 _PRELOAD = ["lagom.experiment.preload"]

@@ -1,6 +1,7 @@
 """Seeds: one integer seeds a job, a ``Seeder`` draws as many more as are wanted from it."""
 
 import random
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -58,3 +59,38 @@ def set_global_seeds(seed: int) -> None:
     torch.manual_seed(seed)  # all CUDA devices included
     np.random.seed(seed)
     random.seed(seed)
+
+
+def random_state():
+    """The state of the global generators of torch, NumPy and Python, as plain data."""
+    import torch
+
+    version, internal, gauss = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        "numpy": np.random.get_state(legacy=False),
+        "python": [version, np.array(internal, np.uint32), gauss],
+    }
+
+
+def load_random_state(state):
+    """Restore what :func:`random_state` gave."""
+    import torch
+
+    torch.set_rng_state(state["torch"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])
+    np.random.set_state(state["numpy"])
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal.tolist()), gauss))
+
+
+@contextmanager
+def undisturbed_random_state():
+    """Whatever draws from the global generators inside, they go on afterwards as if it had not."""
+    state = random_state()
+    try:
+        yield
+    finally:
+        load_random_state(state)

@@ -142,7 +142,7 @@ import gymnasium
 from gymnasium.envs.classic_control import CartPoleEnv
 
 class Fragile(CartPoleEnv):
-    """Breaks down (or gives a reward that is no number) when it has been told to, after 50 steps."""
+    """Breaks down, or gives a reward that is no number, after 50 steps."""
 
     def __init__(self, how="raise"):
         super().__init__()
@@ -216,7 +216,7 @@ def test_ctrl_c_saves_and_the_same_command_continues(tmp_path):
     )  # fmt: skip
     _wait_until(lambda: _timestep(tmp_path) > 0)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
 
     assert process.returncode == 130, err
     assert "the same command continues" in err

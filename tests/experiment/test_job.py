@@ -1,6 +1,5 @@
 import errno
 import json
-import math
 import os
 import pickle
 import random
@@ -15,8 +14,9 @@ import pytest
 import torch
 from configs import TINY, TINY_ES, compose
 
-from lagom.experiment import job, policy, storage
-from lagom.experiment.job import Stopped, execute, run
+from lagom.experiment import checkpoint, fingerprint, guard, job, policy, storage
+from lagom.experiment.guard import Stopped, execute
+from lagom.experiment.job import run
 from lagom.experiment.scheduler import call
 
 CARTPOLE = compose("ppo", **TINY)
@@ -95,10 +95,10 @@ def test_folder(tmp_path):
     assert (state["pid"], state["host"], state["error"]) == (os.getpid(), os.uname()[1], None)
     assert state["started"] <= state["updated"]
     assert state["return"] == column(tmp_path, "eval", "return")[-1]
-    fingerprint = storage.read_json(tmp_path / "fingerprint.json")
-    assert fingerprint["sources"] == job.sources_digest()
-    assert fingerprint["versions"]["torch"] == torch.__version__
-    assert fingerprint["threads"] == 1
+    written = storage.read_json(tmp_path / "fingerprint.json")
+    assert written["sources"] == fingerprint.sources_digest()
+    assert written["versions"]["torch"] == torch.__version__
+    assert written["threads"] == 1
 
 
 def test_columns(tmp_path):
@@ -210,7 +210,7 @@ def test_killed_job_equals_uninterrupted(tmp_path, uninterrupted, config, number
             report(logdir, force, **fields)
 
         job.report = counting
-        job.execute(job.run, config, 1, "cpu", logdir)
+        guard.execute(job.run, config, 1, "cpu", logdir)
 
     with pytest.raises(RuntimeError, match="killed by SIGKILL"):
         call(kill, tmp_path)
@@ -376,7 +376,7 @@ def test_warnings_go_to_the_log_and_raise_nothing(tmp_path, recwarn):
 
 
 def test_second_signal_acts_at_once():
-    with job._stop_signals() as asked:
+    with guard.stop_signals() as asked:
         os.kill(os.getpid(), signal.SIGINT)
         assert asked == [signal.SIGINT]
         with pytest.raises(KeyboardInterrupt):
@@ -385,7 +385,7 @@ def test_second_signal_acts_at_once():
 
 def test_report_is_written_at_most_twice_a_second(tmp_path, monkeypatch):
     now, seen = [0.0], []
-    monkeypatch.setattr(job.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(guard.time, "monotonic", lambda: now[0])
 
     def run(config, seed, device, logdir):
         for i, now[0] in enumerate([0.1, 0.4, 0.6, 1.0, 1.2]):
@@ -422,43 +422,10 @@ def test_names_that_cannot_be_imported(name):
 def test_random_state_round_trip(tmp_path):
     draw = lambda: (random.random(), random.gauss(0, 1), np.random.rand(), torch.rand(()).item())
     draw()  # leaves a second Gaussian number behind
-    storage.write_checkpoint(tmp_path, 1, job.random_state(), keep=1)
+    checkpoint.write_checkpoint(tmp_path, 1, job.random_state(), keep=1)
     expected = [draw() for _ in range(3)]
-    job.load_random_state(storage.read_checkpoint(tmp_path)[0])
+    job.load_random_state(checkpoint.read_checkpoint(tmp_path)[0])
     assert [draw() for _ in range(3)] == expected
-
-
-# Logs ---------------------------------------------------------------------------------------------
-
-
-def test_numpy_numbers_are_logged_as_numbers(tmp_path):
-    with job._Logs(tmp_path) as logs:
-        logs.write("train", {"a": np.float64(0.5), "b": np.float32(2), "n": np.int64(3), "x": None})
-        logs.save()
-    assert storage.read_pickle(tmp_path / "train_logs.pkl") == {
-        "a": [0.5], "b": [2.0], "n": [3], "x": [None]
-    }  # fmt: skip
-    assert storage.read_journal(tmp_path / "train.journal")[0] == [
-        {"a": 0.5, "b": 2.0, "n": 3, "x": None}
-    ]
-
-
-def test_rows_have_the_same_columns(tmp_path):
-    with job._Logs(tmp_path) as logs:
-        logs.write("train", {"a": 1, "wait_seconds": 2})
-        with pytest.raises(KeyError, match=r"train log: got columns \['b'\]; expected \['a'\]"):
-            logs.write("train", {"b": 1})
-
-
-def test_latest_return_is_of_the_evaluation_if_there_is_one(tmp_path):
-    with job._Logs(tmp_path) as logs:
-        assert logs.latest() == {}
-        logs.write("train", {"return": math.nan})
-        assert logs.latest() == {}
-        logs.write("train", {"return": 3.0})
-        assert logs.latest() == {"return": 3.0}
-        logs.write("eval", {"return": 5.0})
-        assert logs.latest() == {"return": 5.0}
 
 
 # Failpoints ---------------------------------------------------------------------------------------
@@ -469,11 +436,11 @@ from itertools import count
 from pathlib import Path
 
 import configs
-from lagom.experiment import job, storage
+from lagom.experiment import guard, job, storage
 
 warnings.simplefilter("error")
 # Slow, and not what is tested.
-job.fingerprint, os.fsync = lambda config: {}, lambda file: None
+guard.fingerprint, os.fsync = lambda config: {}, lambda file: None
 root = Path(sys.argv[1])
 config = configs.compose("cmaes", "gym", **{
     "env.id": "configs:Drift-v0", "train.timestep": 120, "es.popsize": 4,  # 44 steps an iteration
@@ -510,7 +477,7 @@ def fork(logdir, k=0, mode="killed"):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 1)
             fail_at(k, mode)
-            outcome, _ = job.execute(job.run, config, 1, "cpu", logdir)
+            outcome, _ = guard.execute(job.run, config, 1, "cpu", logdir)
             os._exit((0 if next(calls) > k else 3) if outcome == "done" else 1)
         except OSError:  # before there was a status to write it to
             os._exit(1)
@@ -528,7 +495,7 @@ def files(logdir):
 
 
 # In this process, so that all imports are done when it is copied.
-assert job.execute(job.run, config, 1, "cpu", root / "whole") == ("done", None)
+assert guard.execute(job.run, config, 1, "cpu", root / "whole") == ("done", None)
 gc.freeze()
 expected = files(root / "whole")
 del expected[".lock"]

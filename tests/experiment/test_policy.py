@@ -8,7 +8,7 @@ from configs import TINY, compose
 from gymnasium import spaces
 
 from lagom.envs import make_envs
-from lagom.experiment import storage
+from lagom.experiment import checkpoint, storage
 from lagom.experiment.job import resolve
 from lagom.experiment.policy import _digest, load_parameters, read_policy, write_policy
 from lagom.runner import StepRunner
@@ -145,7 +145,7 @@ def test_policy_that_says_nonsense_is_refused_by_name(policy, fields, message):
 
 def test_parameters_must_fit(policy):
     agent, _ = read_policy(policy)
-    arrays = storage.read_arrays(policy / "policy.safetensors")
+    arrays = checkpoint.read_arrays(policy / "policy.safetensors")
     arrays = {k.removeprefix("agent."): v for k, v in arrays.items() if k.startswith("agent.")}
     load_parameters(agent, arrays)
     key = "actor.layers.0.bias"

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from lagom.experiment import storage
-from lagom.experiment.job import Stopped
+from lagom.experiment.guard import Stopped
 from lagom.experiment.scheduler import Scheduler, call
 from lagom.experiment.sweep import make_jobs
 
@@ -144,7 +144,7 @@ def test_fixed_devices(tmp_path):
 
 def listen(config, seed, device, logdir):
     """Say that it runs; then wait to be asked to stop, listening or not, and save."""
-    from lagom.experiment.job import Stopped, _stop_signals
+    from lagom.experiment.guard import Stopped, stop_signals
 
     if config["kind"] == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -152,7 +152,7 @@ def listen(config, seed, device, logdir):
         (logdir / "ready").write_text(str(os.getpid()))
         while True:
             signal.pause()
-    with _stop_signals() as asked:
+    with stop_signals() as asked:
         (logdir / "ready").write_text(str(os.getpid()))
         while not asked:
             os.sched_yield()
