@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -195,6 +196,19 @@ def test_a_users_own_algorithm_and_configuration(tmp_path):
     assert done.returncode == 0, done.stderr
     (config,) = tmp_path.glob("outputs/mine-CartPole-v1/0/config.yml")
     assert storage.read_yaml(config)["agent.lr"] == 0.005
+
+
+def test_the_readmes_algorithm_runs_as_it_stands(tmp_path):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (tmp_path / "conf/algo").mkdir(parents=True)
+    for language, file in (("python", "reinforce.py"), ("yaml", "conf/algo/reinforce.yaml")):
+        (text,) = re.findall(rf"```{language}\n([^`]*reinforce[^`]*)```", readme)
+        (tmp_path / file).write_text(text)
+
+    done = lagom(tmp_path, "train", "algo=reinforce", "train.timestep=2048", "eval.episodes=1")
+
+    assert done.returncode == 0, done.stderr
+    assert "reinforce\n" in lagom(tmp_path, "list", "algos").stdout
 
 
 def test_the_output_folder_cannot_be_made(tmp_path):
