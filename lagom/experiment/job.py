@@ -77,8 +77,8 @@ def run(config, seed, device, logdir):
                 break
             before = engine.timestep
             row = engine.train(n)
-            _refuse_nonfinite(row)
             logs.write("train", row)
+            _refuse_nonfinite(row)
             done = engine.timestep >= budget
             eval_seconds = 0.0
             if done or _crossed(before, engine.timestep, config["eval.every"]):

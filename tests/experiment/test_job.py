@@ -286,7 +286,7 @@ def test_metric_that_is_not_finite_ends_the_job_as_diverged(tmp_path, monkeypatc
     assert train(tmp_path) == "diverged"
     error = "FloatingPointError: iteration 2, timestep 64: entropy not finite"
     assert status(tmp_path)["error"] == error
-    assert column(tmp_path, "train", "timestep") == [32]
+    assert column(tmp_path, "train", "timestep") == [32, 64]  # the row that shows it is kept
 
 
 def test_exception_of_the_environment_fails_the_job(tmp_path):
