@@ -15,6 +15,17 @@ app = typer.Typer(
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
+@app.callback(invoke_without_command=True)
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print lagom's version.")] = False,
+):
+    if version:
+        import lagom
+
+        print(lagom.__version__)
+        raise typer.Exit
+
+
 @app.command(context_settings=_PASS_ON, add_help_option=False)
 def train(context: typer.Context):
     """Train: lagom train algo=ppo env=Ant-v2 [key=value ...] [-m]."""

@@ -1,11 +1,22 @@
 """The console script: words for Hydra go straight on, everything else to Typer."""
 
+import os
 import sys
 
 
 def main(words=None):
     """Run ``lagom`` with ``words`` (by default those of the command line); return the exit code."""
     words = sys.argv[1:] if words is None else list(words)
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has gone, for instance ``| head``
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    return code
+
+
+def _dispatch(words):
     if words and words[0] in ("train", "es"):
         from lagom.cli.training import run
 

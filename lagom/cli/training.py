@@ -117,6 +117,8 @@ def _hydra(flags, overrides, dirs, debug):
         return 130
     except SystemExit as stop:
         return stop.code or 0
+    except BrokenPipeError:
+        raise
     except OSError as error:
         if debug:
             raise

@@ -51,12 +51,19 @@ def flags_first(words):
 
 
 def config_dirs(flags):
-    """Folders of configurations beside lagom's own: ``--config-dir`` and ``./conf``."""
+    """Folders of configurations beside lagom's own: ``--config-dir`` and ``./conf``.
+
+    Raises:
+        Refused: ``--config-dir`` is no folder.
+    """
     dirs = [
         Path(word.split("=", 1)[1] if "=" in word else flags[i + 1])
         for i, word in enumerate(flags)
         if word.split("=")[0] in ("--config-dir", "-cd") and ("=" in word or i + 1 < len(flags))
     ]
+    for folder in dirs:
+        if not folder.is_dir():
+            raise Refused(f"--config-dir: no such folder {str(folder)!r}")
     here = Path("conf")
     if here.is_dir() and here.resolve() != _own():
         dirs.append(here)
@@ -94,8 +101,9 @@ def check_groups(overrides, dirs):
             )
         if key.lstrip("+") in GROUPS[1:] and "(" not in value:
             known = options(key.lstrip("+"), dirs)
+            names = ", ".join(known) or "(there are none)"
             complaints += [
-                f"{key}={name} is not one of: {', '.join(known)}{nearest(name, known)}"
+                f"{key}={name} is not one of: {names}{nearest(name, known)}"
                 for name in map(str.strip, value.split(","))
                 if name not in (*known, "null")
             ]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lagom import __version__ as version
 from lagom.experiment import storage
 
 TINY = ["train.timestep=256", "env.num_env=2", "train.num_step=64", "agent.batch_size=64",
@@ -116,6 +117,8 @@ REFUSED = [  # words, what the message must say
     (["train", "device=cuda"], "device: cuda is not available here"),
     (["train", "hydra.launcher.workers=0"], "workers: got 0"),
     (["train", "hydra.mode=RUN"], "hydra.mode: expected MULTIRUN"),
+    (["train", "--config-dir", "nowhere"], "--config-dir: no such folder 'nowhere'"),
+    (["train", "experiment=none"], r"experiment=none is not one of: \(there are none\)"),
     (["es"], "which strategy"),
     (["es", "cmae"], "no strategy 'cmae'; did you mean cmaes"),
     (["es", "ppo"], "ppo is not an evolution strategy; lagom train algo=ppo"),
@@ -278,7 +281,17 @@ def test_configuration_is_printed_without_starting_anything(tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    command = f"{sys.executable} -m lagom train --hydra-help; echo code $? >&2"
+    done = subprocess.run(
+        f"({command}) | true", shell=True, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert done.stderr == "code 0\n"
+
+
 def test_lists_and_help(tmp_path):
+    assert lagom(tmp_path, "--version").stdout == f"{version}\n"
     assert "ppo\n" in lagom(tmp_path, "list", "algos").stdout
     assert "Ant-v2\n" in lagom(tmp_path, "list", "envs").stdout
     for words in (["--help"], ["train", "--help"], ["es", "--help"], ["plot", "--help"]):
