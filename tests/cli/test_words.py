@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from lagom.cli.words import (
@@ -54,9 +56,12 @@ def project(tmp_path, monkeypatch):
 
 
 def test_config_dirs(project):
+    Path("more").mkdir()
     names = [str(path) for path in config_dirs(["-m", "--config-dir", "extra", "-cd=more"])]
     assert names == ["extra", "more", "conf"]
     assert config_dirs(["--config-dir"]) == config_dirs([])
+    with pytest.raises(Refused, match="--config-dir: no such folder 'nowhere'"):
+        config_dirs(["--config-dir=nowhere"])
 
 
 def test_config_dirs_leave_out_lagoms_own(tmp_path, monkeypatch):
