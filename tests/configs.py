@@ -1,14 +1,12 @@
-"""Configurations as the command line composes them, without Hydra; and an environment to break."""
-
-from pathlib import Path
+"""Configurations of the shipped YAML files, for tests that train; and an environment to break."""
 
 import gymnasium
+import hydra
 import numpy as np
 from omegaconf import OmegaConf
 
-from lagom.experiment.schema import flatten
+from lagom.experiment.schema import check, flatten
 
-CONF = Path(__file__).parents[1] / "conf"
 TINY = {
     "train.timestep": 128,
     "train.num_step": 16,
@@ -30,14 +28,22 @@ TINY_ES = {
 
 
 def compose(algo="ppo", env="CartPole-v1", **values):
-    """A flat configuration of two groups, then ``values``; ``ID`` and ``seed`` included."""
-    config = _read("config")
-    config = {k: v for k, v in config.items() if not k.startswith(("defaults", "hydra."))}
-    return config | _read(f"env/{env}") | _read(f"algo/{algo}") | values
+    """The flat configuration of two groups, then ``values``, unchecked."""
+    return _composed(f"algo={algo}", f"env={env}") | values
 
 
-def _read(name):
-    return flatten(OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml")))
+def flat_config(*words):
+    """What ``lagom train <words>`` hands to its job, a flat dictionary; the checks must pass."""
+    groups = [word for word in words if word.split("=")[0] in ("algo", "env", "experiment")]
+    config = _composed(*words)
+    complaints = check(config, _composed(*groups))
+    assert not complaints, complaints
+    return config
+
+
+def _composed(*words):
+    with hydra.initialize_config_module("lagom.conf", version_base="1.3"):
+        return flatten(OmegaConf.to_container(hydra.compose("config", list(words))))
 
 
 class Drift(gymnasium.Env):

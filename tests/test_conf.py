@@ -5,7 +5,7 @@ from pkgutil import resolve_name
 import lagom.conf
 import numpy as np
 import pytest
-from hydra_config import flat_config
+from configs import flat_config
 
 from lagom.envs import make, make_envs
 from lagom.utils import set_global_seeds

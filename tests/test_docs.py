@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hydra_config import flat_config
+from configs import flat_config
 
 import lagom
 from lagom.cli.app import app

@@ -2,8 +2,8 @@ import gymnasium
 import numpy as np
 import probes
 import pytest
+from configs import flat_config
 from gymnasium import spaces
-from hydra_config import flat_config
 from lagom.algorithms.es.agent import Agent
 
 from lagom import CMAES, ESEngine

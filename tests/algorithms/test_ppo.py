@@ -6,7 +6,7 @@ import numpy as np
 import probes
 import pytest
 import torch
-from hydra_config import flat_config
+from configs import flat_config
 from lagom.algorithms.ppo.agent import Agent
 from torch import distributions as D
 from torch import nn
