@@ -14,6 +14,7 @@ import pytest
 from lagom import __version__ as version
 from lagom.experiment import storage
 
+README = Path(__file__).parents[2] / "README.md"
 TINY = ["train.timestep=256", "env.num_env=2", "train.num_step=64", "agent.batch_size=64",
         "eval.episodes=2", "agent.num_epoch=1"]  # fmt: skip
 
@@ -34,10 +35,14 @@ def jobs(folder):
     }
 
 
-def test_train_alone_needs_no_words_but_a_budget(tmp_path):
+def test_train_alone_needs_no_words_but_a_budget(tmp_path, monkeypatch):
     done = lagom(tmp_path, "train", *TINY)
 
     assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    (policy,) = re.findall(r"```python\n([^`]*read_policy[^`]*)```", README.read_text())
+    exec(policy, names := {})
+    assert names["action"] in names["env"].action_space
     assert jobs(tmp_path) == {"0/209652396": "done"}
     assert "1 job: 1 done" in done.stdout
     assert "next: lagom plot outputs/ppo-CartPole-v1" in done.stdout
@@ -202,7 +207,7 @@ def test_a_users_own_algorithm_and_configuration(tmp_path):
 
 
 def test_the_readmes_algorithm_runs_as_it_stands(tmp_path):
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = README.read_text()
     (tmp_path / "conf/algo").mkdir(parents=True)
     for language, file in (("python", "reinforce.py"), ("yaml", "conf/algo/reinforce.yaml")):
         (text,) = re.findall(rf"```{language}\n([^`]*reinforce[^`]*)```", readme)
