@@ -45,8 +45,8 @@ def run_lagom(workload):
 
     from lagom.engine import OnPolicyEngine
     from lagom.envs import make_envs
+    from lagom.experiment.journal import Journal
     from lagom.experiment.schema import flatten
-    from lagom.experiment.storage import Journal
     from lagom.utils import set_global_seeds
 
     env_id, num_env, num_step, minibatches, epochs, normalize, iterations = WORKLOADS[workload]

@@ -78,11 +78,11 @@ class Sweeper(HydraSweeper):
         except ValueError as error:
             raise Refused(str(error)) from None
         jobs = prepare(self.config, self.loader, combinations, varying, seeds)
-        todo = pending(jobs, fresh=self.config.fresh)
+        waiting = pending(jobs, fresh=self.config.fresh)
         if isinstance(self.launcher, Launcher):
-            self.launcher.launch_jobs(todo, varying)
+            self.launcher.launch_jobs(waiting, varying)
         else:
-            self._launch_elsewhere(todo)
+            self._launch_elsewhere(waiting)
         summarize(jobs, varying, time.monotonic() - start)
         sys.exit(exit_code(jobs))
 
@@ -240,7 +240,7 @@ def _probe(configs):
 
 def pending(jobs, fresh):
     """The jobs that are not done.  Finished work is set aside first if it is to be made afresh."""
-    sources, todo, foreign = sources_digest(), [], []
+    sources, waiting, foreign = sources_digest(), [], []
     for job in jobs:
         if fresh and job.logdir.exists():
             with storage.lock(job.logdir):
@@ -250,18 +250,18 @@ def pending(jobs, fresh):
         except (OSError, ValueError, KeyError, TypeError):
             status = "waiting"
         if status != "done":
-            todo.append(job)
+            waiting.append(job)
         else:
             try:
                 if storage.read_json(job.logdir / "fingerprint.json")["sources"] != sources:
                     foreign.append(job)
             except (OSError, ValueError, KeyError, TypeError):
                 foreign.append(job)
-    if len(todo) < len(jobs):
-        say(f"{len(jobs) - len(todo)} of {len(jobs)} jobs are done already and are kept")
+    if len(waiting) < len(jobs):
+        say(f"{len(jobs) - len(waiting)} of {len(jobs)} jobs are done already and are kept")
     if foreign:
         say(
             f"{len(foreign)} of them were made by other code, for example {foreign[0].logdir}; "
             "fresh=true makes them again, name=... goes to another folder"
         )
-    return todo
+    return waiting

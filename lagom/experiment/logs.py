@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lagom.experiment import storage
+from lagom.experiment.journal import Journal, read_journal
 from lagom.logger import Logger
 
 
@@ -24,9 +24,7 @@ class JobLogs:
     def __enter__(self):
         """Open the journals, cut back to the rows that the loggers hold."""
         for name in self.names:
-            self.journals[name] = storage.Journal(
-                self.logdir / f"{name}.journal", self.num_row[name]
-            )
+            self.journals[name] = Journal(self.logdir / f"{name}.journal", self.num_row[name])
         return self
 
     def __exit__(self, kind, *exc):
@@ -88,7 +86,7 @@ class JobLogs:
         """Read back as many rows as ``state`` says."""
         self.num_row = state
         for name, num_row in state.items():
-            rows, _ = storage.read_journal(self.logdir / f"{name}.journal")
+            rows, _ = read_journal(self.logdir / f"{name}.journal")
             for row in rows[:num_row]:
                 for key, value in row.items():
                     self.loggers[name](key, value)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lagom.experiment.storage import read_json, read_logs, read_yaml
+from lagom.experiment.journal import read_logs
+from lagom.experiment.storage import read_json, read_yaml
 
 _STATUS = ("waiting", "running", "done", "failed", "diverged", "stopped")
 _NUMBER = re.compile(r"[0-9]{1,18}")

@@ -17,6 +17,7 @@ from configs import TINY, TINY_ES, compose
 from lagom.experiment import checkpoint, fingerprint, guard, job, policy, storage
 from lagom.experiment.guard import Stopped, execute
 from lagom.experiment.job import run
+from lagom.experiment.journal import read_logs
 from lagom.experiment.scheduler import call
 
 CARTPOLE = compose("ppo", **TINY)
@@ -70,7 +71,7 @@ def status(logdir):
 
 
 def column(logdir, name, key):
-    return storage.read_logs(logdir, name)[0][key]
+    return read_logs(logdir, name)[0][key]
 
 
 # What a job leaves --------------------------------------------------------------------------------
@@ -114,7 +115,7 @@ def test_columns(tmp_path):
         with open(tmp_path / f"{name}_logs.pkl", "rb") as file:
             logs = pickle.load(file)
         assert list(logs) == keys
-        assert repr(logs) == repr(storage.read_logs(tmp_path, name)[0])
+        assert repr(logs) == repr(read_logs(tmp_path, name)[0])
         frame = pandas.DataFrame(pandas.read_pickle(tmp_path / f"{name}_logs.pkl"))
         assert list(frame.columns) == keys
     assert column(tmp_path, "train", "iteration") == [1, 2, 3, 4]
@@ -437,6 +438,7 @@ from pathlib import Path
 
 import configs
 from lagom.experiment import guard, job, storage
+from lagom.experiment.journal import read_journal
 
 warnings.simplefilter("error")
 # Slow, and not what is tested.
@@ -499,13 +501,13 @@ assert guard.execute(job.run, config, 1, "cpu", root / "whole") == ("done", None
 gc.freeze()
 expected = files(root / "whole")
 del expected[".lock"]
-rows = storage.read_journal(root / "whole" / "train.journal")[0]
+rows = read_journal(root / "whole" / "train.journal")[0]
 for k, mode in ((k, mode) for k in count(1) for mode in ("killed", "full")):
     logdir = root / f"{k}-{mode}"
     if fork(logdir, k, mode) == (True, True):
         break
     if (logdir / "train.journal").exists():  # what is there is a gap-free, undamaged beginning
-        found, damaged = storage.read_journal(logdir / "train.journal")
+        found, damaged = read_journal(logdir / "train.journal")
         assert (found, damaged) == (rows[: len(found)], 0), (k, mode)
     if (logdir / "status.json").exists():
         status = storage.read_json(logdir / "status.json")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lagom.experiment import storage
+from lagom.experiment.journal import read_journal
 from lagom.experiment.logs import JobLogs
 
 
@@ -14,9 +15,7 @@ def test_numpy_numbers_are_logged_as_numbers(tmp_path):
     assert storage.read_pickle(tmp_path / "train_logs.pkl") == {
         "a": [0.5], "b": [2.0], "n": [3], "x": [None]
     }  # fmt: skip
-    assert storage.read_journal(tmp_path / "train.journal")[0] == [
-        {"a": 0.5, "b": 2.0, "n": 3, "x": None}
-    ]
+    assert read_journal(tmp_path / "train.journal")[0] == [{"a": 0.5, "b": 2.0, "n": 3, "x": None}]
 
 
 def test_rows_have_the_same_columns(tmp_path):

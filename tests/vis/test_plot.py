@@ -7,7 +7,8 @@ import pytest
 from matplotlib.colors import to_hex
 
 from lagom.cli.plot import plot
-from lagom.experiment.storage import Journal, write_json, write_yaml
+from lagom.experiment.journal import Journal
+from lagom.experiment.storage import write_json, write_yaml
 from lagom.vis import final_table, plot_experiment, read_runs
 from lagom.vis.curves import average_seeds, make_curves, student_t
 from lagom.vis.plot import figure_bytes

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from lagom.experiment.storage import Journal, write_json, write_pickle, write_yaml
+from lagom.experiment.journal import Journal
+from lagom.experiment.storage import write_json, write_pickle, write_yaml
 from lagom.vis import find_runs, load_runs, read_runs
 from lagom.vis.runs import numbers, split_key, tidy
 
