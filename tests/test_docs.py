@@ -14,7 +14,7 @@ import lagom
 from lagom.cli.app import app
 from lagom.cli.words import check_groups, flags_first, options, rewrite, strategies
 
-README = Path(lagom.__file__).parents[1] / "README.md"
+README = Path(__file__).parents[1] / "README.md"
 SKIPPED = ("lagom.__main__", "lagom.conf", "lagom._plugins")
 MODULES = sorted(
     module.name
@@ -42,7 +42,7 @@ def test_there_are_examples():
 
 def commands():
     """Each command of lagom in the README's code blocks and code spans of one line."""
-    text = README.read_text() if README.is_file() else ""
+    text = README.read_text()
     blocks = re.findall(r"```(?:console|bash|sh)\n(.*?)```", text, flags=re.DOTALL)
     spans = re.findall(r"`(lagom [^`\n]+)`", text)
     for line in [*"\n".join(blocks).splitlines(), *spans]:

@@ -261,6 +261,7 @@ def test_nothing_survives_a_killed_parent(tmp_path):
     process.kill()
     process.wait()
 
+    assert len(pids) == 2
     _wait_until(lambda: not any(_alive(pid) for pid in pids), seconds=5)
 
 
