@@ -9,3 +9,4 @@ import lagom.networks  # noqa: F401
 
 del gymnasium
 torch.set_num_threads(1)
+torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # the first one imports for a second
