@@ -121,6 +121,8 @@ class Launcher(HydraLauncher):
         self.config, self.loader = config, hydra_context.config_loader
         if self.workers is not None and not (type(self.workers) is int and self.workers >= 1):
             raise Refused(f"hydra.launcher.workers: got {self.workers!r}; expected at least 1")
+        if self.gpus is not None and not (OmegaConf.is_list(self.gpus) and self.gpus):
+            raise Refused(f"hydra.launcher.gpus: got {self.gpus!r}; expected a list such as [0,1]")
 
     def launch(self, job_overrides, initial_job_idx):
         """Jobs of another sweeper: each list of overrides is a configuration, with all seeds."""
@@ -200,7 +202,7 @@ def prepare(master, loader, combinations, varying, seeds):
     except ValueError as error:
         complaints[str(error)] = None
     if not complaints:
-        complaints = _probe(configs)
+        complaints = _probe(configs, master.hydra.launcher.get("gpus"))
     if complaints:
         raise Refused("\n".join(complaints))
     return make_jobs(folder, plan(folder, configs, varying), seeds)
@@ -214,14 +216,17 @@ def _compose(master, loader, words):
     return flatten(OmegaConf.to_container(cfg, resolve=True))
 
 
-def _probe(configs):
+def _probe(configs, gpus=None):
     """Build each combination of algorithm and environment once, in a process as jobs have."""
     from lagom.experiment.job import probe
     from lagom.experiment.scheduler import call
 
     complaints, seen = {}, set()
+    deciding = ("algo.", "env.", "device", "agent.gamma")  # the last for normalized rewards
     for config in configs:
-        kind = str([(k, v) for k, v in config.items() if k.startswith(("algo.", "env.", "device"))])
+        if gpus:
+            config = {**config, "device": f"cuda:{gpus[0]}"}
+        kind = str([(k, v) for k, v in config.items() if k.startswith(deciding)])
         if kind in seen:
             continue
         seen.add(kind)

@@ -6,7 +6,6 @@ Beside :mod:`lagom.cli.plugins` the only place that knows Hydra.
 import os
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 from lagom.cli.words import (
     Refused,
@@ -177,21 +176,15 @@ def _explain(overrides, error):
     groups = [o.input_line for o in parsed if o.key_or_group in keep and not o.is_sweep_override()]
     try:
         with initialize_config_module("lagom.conf", version_base="1.3"):
-            known = flatten(OmegaConf.to_container(compose("config", groups)))
+            composed = compose("config", groups, return_hydra_config=True)
+            known = flatten(OmegaConf.to_container(composed, resolve=False))
+            known = [key for key in known if not key.endswith("_target_")]
     except (HydraException, ValueError):
         known = None
     for override in parsed if known else []:
         key = override.key_or_group
-        free = key.startswith(FREE) or key.split(".")[0].split("/")[0] == "hydra" or key in keep
+        free = key.startswith((*FREE, "hydra/")) or key in keep
         if not free and not any(k == key or k.startswith(f"{key}.") for k in known):
             complaints.append(f"no such key: {key}{nearest(key, known)}")
     lines = [line for line in str(error).splitlines() if line.strip()]
     return "\n".join(complaints or lines[:4])
-
-
-def folder_of(path):
-    """``path`` as a user would type it."""
-    try:
-        return Path(path).resolve().relative_to(Path.cwd())
-    except ValueError:
-        return Path(path)
