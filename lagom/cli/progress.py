@@ -84,6 +84,8 @@ class Display:
         line = f"[{self.num_finished}/{len(self.jobs)}] {label(job, self.varying)}: {status}"
         if status == "done":
             line += f" at {state.get('timestep', 0)} steps, {_text(state)}"
+            if "resumed" in state:
+                line += f" (resumed at timestep {state['resumed']})"
         elif status != "stopped":
             line += (
                 f": {type(result).__name__}: {str(result).splitlines()[0] if str(result) else ''}"

@@ -49,6 +49,7 @@ def run(config, seed, device, logdir):
         logs.load_state_dict(state["logs"])
         restart_seeds.load_state_dict(state["restart_seeds"])
         print(f"resumed at timestep {engine.timestep}")
+        report(logdir, force=True, resumed=engine.timestep)
 
     def save(n):
         logs.save()

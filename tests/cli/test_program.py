@@ -247,7 +247,9 @@ def test_ctrl_c_saves_and_the_same_command_continues(tmp_path):
     assert process.returncode == 130, err
     assert "the same command continues" in err
     assert [*jobs(tmp_path).values()] == ["stopped"]
-    assert lagom(tmp_path, *words, "name=stopped").returncode == 0
+    again = lagom(tmp_path, *words, "name=stopped")
+    assert again.returncode == 0, again.stderr
+    assert "(resumed at timestep " in again.stderr
     assert lagom(tmp_path, *words, "name=whole").returncode == 0
     (stopped,), (whole,) = (tmp_path.glob(f"outputs/{n}/0/*/") for n in ("stopped", "whole"))
     assert "resumed at timestep" in (stopped / "job.log").read_text()
