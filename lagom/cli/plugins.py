@@ -37,9 +37,8 @@ def from_hydra(cfg):
     if hydra.mode != RunMode.MULTIRUN:
         raise Refused("hydra.mode: expected MULTIRUN; hydra/launcher=basic runs in process")
     logdir = Path(hydra.runtime.output_dir)
-    config = storage.read_yaml(
-        logdir.parent / "config.yml"
-    )  # as it was checked before the first job
+    # As it was checked before the first job.
+    config = storage.read_yaml(logdir.parent / "config.yml")
     status, _ = execute(run, config, cfg.seed, cfg.device, logdir)
     if status == "stopped":
         raise KeyboardInterrupt
@@ -205,7 +204,11 @@ def prepare(master, loader, combinations, varying, seeds):
         complaints = _probe(configs, master.hydra.launcher.get("gpus"))
     if complaints:
         raise Refused("\n".join(complaints))
-    return make_jobs(folder, plan(folder, configs, varying), seeds)
+    try:
+        return make_jobs(folder, plan(folder, configs, varying), seeds)
+    except ValueError as error:  # what lies in the folder already
+        say(f"{error}; remove it, or choose another folder with name=...")
+        sys.exit(4)
 
 
 def _compose(master, loader, words):

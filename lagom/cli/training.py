@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 
 from lagom.cli.words import (
+    GROUPS,
     Refused,
     check_groups,
     config_dirs,
@@ -71,10 +72,7 @@ def _help(command, dirs):
         "Train, evaluate and log; results are written to outputs/<name>/<ID>/<seed>/.",
         "Several values make a sweep: agent.lr=1e-3,3e-4 or agent.clip='interval(0.1,0.3)'.",
         "",
-        *(
-            f"  {group}=  {', '.join(options(group, dirs))}"
-            for group in ("algo", "env", "experiment", "sweep")
-        ),
+        *(f"  {group}=  {', '.join(options(group, dirs))}" for group in GROUPS),
         "",
         "  any Gymnasium id works too: env=Acrobot-v1, env=my_module:MyEnv-v0",
         "  seeds=5 or seeds=[1,2,3]   train.timestep=1e6   eval.every=1e4   name=my-study",
@@ -172,7 +170,7 @@ def _explain(overrides, error):
         except OverrideParseException as parse_error:
             reason = str(parse_error).splitlines()[0]
             complaints.append(f"cannot read {word!r}: {reason}")
-    keep = ("env", "algo", "experiment", "sweep", "hydra.searchpath")
+    keep = (*GROUPS, "hydra.searchpath")
     groups = [o.input_line for o in parsed if o.key_or_group in keep and not o.is_sweep_override()]
     try:
         with initialize_config_module("lagom.conf", version_base="1.3"):

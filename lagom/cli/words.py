@@ -95,6 +95,9 @@ def check_groups(overrides, dirs):
     complaints = []
     for word in overrides:
         key, _, value = word.partition("=")
+        if key.lstrip("+") in ("seed", "ID"):
+            instead = f"; for seeds say seeds=[{value}]" if "seed" in key else ""
+            complaints.append(f"{word}: {key} is set for each job{instead}")
         if "_target_" in word:
             complaints.append(
                 f"{word}: _target_ is not used by lagom; algo=<name> chooses what runs"

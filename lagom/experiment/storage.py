@@ -79,7 +79,7 @@ def read_yaml(path):
     try:
         return yaml.safe_load(Path(path).read_bytes())
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not readable as YAML ({error})") from None
+        raise ValueError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
 
 
 def write_pickle(path, value):

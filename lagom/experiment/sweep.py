@@ -171,7 +171,7 @@ def plan(folder, configs, varying):
 def identity(config):
     """A digest of everything in ``config`` but its ID."""
     items = sorted((key, value) for key, value in config.items() if key != "ID")
-    return hashlib.sha256(json.dumps(items, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(items, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def make_jobs(folder, configs, seeds):

@@ -114,6 +114,7 @@ REFUSED = [  # words, what the message must say
     (["train", "agent.lr=1e-3,-1"], "agent.lr: got -1.*greater than 0"),
     (["train", "agent._target_=os.system"], "_target_ is not used"),
     (["train", "--cfgg", "job"], "no such flag: --cfgg; did you mean --cfg"),
+    (["train", "seed=3"], r"seed=3: seed is set for each job; for seeds say seeds=\[3\]"),
     (["train", "seeds=0"], "seeds: got 0; expected a number of seeds"),
     (["train", "name=../x"], "leads out of outputs"),
     (["train", "env=CartPol-v1"], "no environment 'CartPol-v1'; the nearest are CartPole-v1"),
@@ -230,6 +231,17 @@ def test_the_output_folder_cannot_be_made(tmp_path):
 
     assert done.returncode == 4
     assert "outputs" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_configuration_in_the_folder_is_named(tmp_path):
+    (tmp_path / "outputs/mine/0").mkdir(parents=True)
+    (tmp_path / "outputs/mine/0/config.yml").write_text("a: [1")
+
+    done = lagom(tmp_path, "train", *TINY, "name=mine")
+
+    assert done.returncode == 4
+    assert "config.yml: not readable as YAML" in done.stderr
     assert "Traceback" not in done.stderr
 
 
