@@ -84,3 +84,65 @@ class RunningMeanVar:
                 f"expected {self.shape}"
             )
         self.n, self.mean, self.var = int(state["n"]), mean, var
+
+
+class PolyakAverage:
+    r"""Running average that forgets, in float32.
+
+    .. math::
+        \bar x_1 = x_1, \qquad \bar x_t = \alpha \bar x_{t-1} + (1 - \alpha) x_t
+
+    Args:
+        alpha (float): weight of the past, in [0, 1]; with 0 only the last value counts.
+
+    Raises:
+        ValueError: if ``alpha`` is out of range.
+
+    Example:
+        >>> f = PolyakAverage(alpha=0.1)
+        >>> [round(float(f(x)), 4) for x in (0.5, 1.5)]
+        [0.5, 1.4]
+
+    Reference:
+        Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992; here with
+        weights that decay exponentially.
+    """
+
+    def __init__(self, alpha):
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"PolyakAverage: alpha is {alpha!r}; expected a number in [0, 1]")
+        self.alpha = float(alpha)  # NumPy's float64 would make one of every average
+        self.current = None
+
+    def __call__(self, x):
+        """Take in ``x``, a number or an array, and return the average.
+
+        Returns:
+            float32 or ndarray: shaped as ``x``; new at each call, not to be written into.
+
+        Raises:
+            ValueError: if ``x`` has another shape than before.
+        """
+        x = np.array(x, np.float32)[()]  # a number, not an array, without dimensions
+        if self.current is None:
+            self.current = x
+        elif x.shape != self.current.shape:
+            raise ValueError(
+                f"PolyakAverage: got shape {x.shape}; expected {self.current.shape}, as before"
+            )
+        else:
+            self.current = self.alpha * self.current + (1 - self.alpha) * x
+        return self.current
+
+    def get_current(self):
+        """Return the average, ``None`` before the first call."""
+        return self.current
+
+    def state_dict(self):
+        """Return the average."""
+        return {"current": None if self.current is None else np.array(self.current)}
+
+    def load_state_dict(self, state):
+        """Go on from what ``state_dict`` returned."""
+        current = state["current"]
+        self.current = None if current is None else np.array(current, np.float32)[()]

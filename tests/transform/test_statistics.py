@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lagom.transform.statistics import RunningMeanVar
+from lagom.transform.statistics import PolyakAverage, RunningMeanVar
 
 
 def test_documented_numbers():
@@ -85,3 +85,70 @@ def test_state_of_another_shape_is_refused():
         ValueError, match=r"got moments of shape \(3,\) and \(3,\); expected \(2,\)"
     ):
         RunningMeanVar((2,)).load_state_dict(RunningMeanVar((3,)).state_dict())
+
+
+def test_polyak_average_by_hand():
+    f = PolyakAverage(alpha=0.75)
+    assert f.get_current() is None
+
+    assert [f(4), f(8), f(0.0)] == [4.0, 5.0, 3.75]
+    assert f.get_current() == 3.75
+
+
+def test_polyak_average_of_arrays():
+    f = PolyakAverage(alpha=0.5)
+    x = np.array([[0.0, 2.0]])
+
+    first, second = f(x), f([[4.0, 4.0]])
+
+    assert first.tolist() == [[0, 2]]
+    assert second.tolist() == [[2, 3]]
+    x[:] = 7
+    assert first.tolist() == [[0, 2]]
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(0, [1, 2, 3]), (1, [1, 1, 1])])
+def test_polyak_average_at_the_ends_of_alpha(alpha, expected):
+    f = PolyakAverage(alpha)
+
+    assert [f(x) for x in (1, 2, 3)] == expected
+
+
+@pytest.mark.parametrize("x", [1, 1.5, np.float64(2), np.int64(3), [1.0, 2.0]])
+def test_polyak_average_is_float32(x):
+    f = PolyakAverage(np.float64(0.3))
+
+    for average in (f(x), f(x)):
+        assert average.dtype == np.float32
+        assert type(average) is (np.ndarray if np.ndim(x) else np.float32)
+
+
+@pytest.mark.parametrize("x", [2.0, [[1.0, 2.0], [3.0, 4.0]]])
+def test_polyak_average_state(x):
+    f, g = PolyakAverage(0.3), PolyakAverage(0.3)
+    g.load_state_dict(f.state_dict())
+    assert g.get_current() is None
+
+    f(x)
+    f(np.multiply(x, 3))
+    state = f.state_dict()
+    g.load_state_dict(state)
+    state["current"][...] = 0
+
+    np.testing.assert_array_equal(g.get_current(), f.get_current())
+    np.testing.assert_array_equal(g(x), f(x))
+    assert type(g.get_current()) is type(f.get_current())
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.1, np.nan])
+def test_polyak_average_refuses_alpha(alpha):
+    with pytest.raises(ValueError, match=f"PolyakAverage: alpha is {alpha}; expected a number in"):
+        PolyakAverage(alpha)
+
+
+def test_polyak_average_refuses_another_shape():
+    f = PolyakAverage(0.5)
+    f([1.0, 2.0])
+
+    with pytest.raises(ValueError, match=r"PolyakAverage: got shape \(\); expected \(2,\)"):
+        f(1.0)
