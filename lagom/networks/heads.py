@@ -12,6 +12,7 @@ import torch
 from gymnasium import spaces
 from torch import distributions as D
 from torch import nn
+from torch.nn import functional as F
 
 from lagom.networks.layers import Linear, ortho_init
 from lagom.networks.module import Module
@@ -24,6 +25,11 @@ class CategoricalHead(Module):
         feature_dim (int): size of the features.
         num_action (int): number of actions.
         device (torch.device): where the parameters live.
+
+    Example:
+        >>> action_head = CategoricalHead(30, 4, "cpu")
+        >>> action_head(torch.randn(2, 30))
+        Categorical(logits: torch.Size([2, 4]))
     """
 
     def __init__(self, feature_dim, num_action, device, **kwargs):
@@ -69,6 +75,15 @@ class DiagGaussianHead(Module):
 
     Raises:
         ValueError: ``std0`` is not positive.
+
+    Example:
+        >>> action_head = DiagGaussianHead(10, 4, "cpu", 0.45)
+        >>> action_dist = action_head(torch.randn(2, 10))
+        >>> action_dist.base_dist
+        Normal(loc: torch.Size([2, 4]), scale: torch.Size([2, 4]))
+        >>> action_dist.base_dist.stddev.detach()
+        tensor([[0.4500, 0.4500, 0.4500, 0.4500],
+                [0.4500, 0.4500, 0.4500, 0.4500]])
     """
 
     def __init__(self, feature_dim, action_dim, device, std0=1.0, **kwargs):
@@ -99,6 +114,87 @@ class DiagGaussianHead(Module):
             return mean
         std = np.exp(self.logstd_head.detach().cpu().numpy())
         return mean + std * rng.standard_normal(mean.shape, np.float32)
+
+
+class TanhGaussianHead(Module):
+    r"""A diagonal Gaussian squashed by tanh into bounds; mean and scale depend on the state.
+
+    The log standard deviation is clamped to [-20, 2], as by the authors of SAC, for whom the bounds
+    only matter at the beginning (github.com/rail-berkeley/softlearning, issue 77).  Stretching a
+    tanh to them is the other custom, but then a new head, with outputs near 0, has a standard
+    deviation of exp(-9) and does not explore; here it is near 1, close to uniform after squashing.
+
+    There is no ``evaluate``: the entropy has no closed form, and log-probabilities of given actions
+    are imprecise near the bounds.  ``forward`` gives them nevertheless.
+
+    Args:
+        feature_dim (int): size of the features.
+        action_dim (int): number of action dimensions.
+        device (torch.device): where the parameters live.
+        low (float or ndarray): lower bounds, ``[action_dim]`` or the same for all.
+        high (float or ndarray): upper bounds; kept up to float32 rounding.  Densities are those of
+            actions between these bounds: SAC's target entropy of ``-action_dim`` is meant for -1
+            and 1, and grows by ``log((high - low) / 2)`` in each dimension.
+
+    Raises:
+        ValueError: bounds are not finite, or not in order.
+
+    Reference:
+        Haarnoja et al., Soft Actor-Critic Algorithms and Applications, 2018 (arXiv:1812.05905),
+        appendix C.
+    """
+
+    def __init__(self, feature_dim, action_dim, device, low=-1.0, high=1.0, **kwargs):
+        super().__init__()
+        low, high = (np.broadcast_to(np.float64(x), action_dim) for x in (low, high))
+        if not (np.isfinite(high - low).all() and (low < high).all()):
+            raise ValueError(
+                f"TanhGaussianHead: bounds are {low.tolist()} and {high.tolist()}; "
+                "expected finite ones, low < high"
+            )
+        center, scale = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
+        self.np_center, self.np_scale = center.astype(np.float32), scale.astype(np.float32)
+        self.register_buffer("center", torch.from_numpy(self.np_center), persistent=False)
+        self.register_buffer("scale", torch.from_numpy(self.np_scale), persistent=False)
+        # What the log-probability owes to neither noise nor network.
+        self.constant = float(np.log(scale).sum()) + 0.5 * math.log(2 * math.pi) * action_dim
+        self.out = ortho_init(Linear(feature_dim, 2 * action_dim), weight_scale=0.01)
+        self.to(device)
+
+    def forward(self, features):
+        """Features ``[N, feature_dim]`` to a distribution over actions ``[action_dim]``."""
+        mean, logstd = self.moments(features)
+        squash = D.TanhTransform(cache_size=1)  # its own samples are not inverted
+        stretch = D.AffineTransform(self.center, self.scale, cache_size=1)
+        gaussian = D.Independent(D.Normal(mean, logstd.exp()), 1)
+        return D.TransformedDistribution(gaussian, [squash, stretch])
+
+    def moments(self, features):
+        """Mean and log standard deviation before squashing, ``[N, action_dim]`` each."""
+        mean, logstd = self.out(features).chunk(2, -1)
+        return mean, logstd.clamp(-20.0, 2.0)
+
+    def sample(self, features):
+        """Actions ``[N, action_dim]`` and their log-probabilities ``[N]``, both differentiable.
+
+        The noise is from torch's stream.
+        """
+        mean, logstd = self.moments(features)
+        noise = torch.randn_like(mean)
+        x = mean + logstd.exp() * noise  # [N, action_dim]
+        log_slope = 2 * (math.log(2) - x - F.softplus(-2 * x))  # log(1 - tanh(x)^2)
+        logprob = -(0.5 * noise.square() + logstd + log_slope).sum(-1) - self.constant
+        return torch.addcmul(self.center, self.scale, x.tanh()), logprob
+
+    def act(self, features, rng, greedy=False):
+        """Actions ``[B, action_dim]`` float32 for features as in ``CategoricalHead.act``.
+
+        The greedy action is the squashed mean, which is the median of each dimension.
+        """
+        x, logstd = np.split(self.out.numpy(features), 2, -1)
+        if not greedy:
+            x = x + np.exp(logstd.clip(-20.0, 2.0)) * rng.standard_normal(x.shape, np.float32)
+        return self.np_center + self.np_scale * np.tanh(x)
 
 
 def make_head(feature_dim, action_space, device, **kwargs):

@@ -13,20 +13,46 @@ ACTIVATIONS = {  # name -> (on tensors, on arrays)
     "relu": (torch.relu, lambda x: np.maximum(x, 0)),
 }
 
+ORTHOGONAL = (
+    *(nn.Linear, nn.RNNBase, nn.RNNCellBase),
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+)
+
 
 def ortho_init(module, nonlinearity=None, weight_scale=1.0, constant_bias=0.0):
     """Orthogonal weights and constant biases, in place; returns the module.
 
+    A convolution's weights are one matrix with a row for each item of their first axis; so are a
+    recurrent layer's, all gates together.
+
     Args:
-        module (nn.Module): a layer with ``weight`` and ``bias``, or a recurrent one.
+        module (nn.Module): a linear layer, a convolution, transposed or not, or a recurrent layer
+            or cell; with or without biases.
         nonlinearity (str): name for ``nn.init.calculate_gain``; its gain replaces ``weight_scale``.
         weight_scale (float): gain of the orthogonal weights.
         constant_bias (float): value of the biases.
+
+    Raises:
+        TypeError: the module is another: initialize the layers it consists of.
+
+    Example:
+        >>> layer = ortho_init(nn.Linear(2, 3), weight_scale=2.0, constant_bias=10.0)
+        >>> (layer.weight.T @ layer.weight).detach().round(decimals=4).abs()
+        tensor([[4., 0.],
+                [0., 4.]])
+        >>> layer.bias.tolist()
+        [10.0, 10.0, 10.0]
 
     Reference:
         Saxe et al., Exact solutions to the nonlinear dynamics of learning in deep linear neural
         networks, 2014 (arXiv:1312.6120).
     """
+    if not isinstance(module, ORTHOGONAL):
+        raise TypeError(
+            f"ortho_init: got {type(module).__name__}; expected one linear, convolutional or "
+            "recurrent layer; initialize the layers of other modules one by one"
+        )
     gain = weight_scale if nonlinearity is None else nn.init.calculate_gain(nonlinearity)
     for name, parameter in module.named_parameters():
         if name.startswith("weight"):

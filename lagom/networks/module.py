@@ -35,6 +35,9 @@ class Module(nn.Module):
         optimizer step, one norm and one interpolation serve the whole module.  Take it after
         moving the module to its device, and of the module that is optimized, not of its parts.
 
+        Raises:
+            ValueError: nothing is trained, or the parameters differ in dtype.
+
         Example:
             >>> from lagom.networks import MLP
             >>> net = MLP(3, [4], 2)
@@ -46,6 +49,12 @@ class Module(nn.Module):
         params = [p for p in self.parameters() if p.requires_grad]
         flat = self.__dict__.get("_flat")
         if flat is None or [p.data_ptr() for p in params] != _addresses(params, flat):
+            dtypes = {p.dtype for p in params}
+            if len(dtypes) != 1:
+                raise ValueError(
+                    f"Module.flat: trainable parameters are of {sorted(map(str, dtypes))}; "
+                    "expected some, of one dtype"
+                )
             flat = _Flat(torch.cat([p.detach().reshape(-1) for p in params]))
             flat.grad = torch.zeros_like(flat)
             sizes = [p.numel() for p in params]
@@ -64,7 +73,7 @@ class Module(nn.Module):
 
     def to_vec(self):
         """All parameters as one vector ``[num_params]``, with their history for autograd."""
-        return nn.utils.parameters_to_vector(self.parameters())
+        return torch.cat([p.reshape(-1) for p in self.parameters()])
 
     @torch.no_grad()
     def from_vec(self, x):

@@ -54,6 +54,48 @@ def test_recurrent_layers_too():
     assert (cell.bias_hh == 0.5).all()
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    "make",
+    [
+        nn.Linear,
+        *(lambda i, o, bias, c=c: c(i, o, 3, bias=bias) for c in (nn.Conv1d, nn.Conv2d, nn.Conv3d)),
+        lambda i, o, bias: nn.ConvTranspose1d(i, o, 3, bias=bias),
+        lambda i, o, bias: nn.ConvTranspose2d(i, o, 3, bias=bias),
+        lambda i, o, bias: nn.ConvTranspose3d(i, o, 3, bias=bias),
+        lambda i, o, bias: nn.RNN(i, o, num_layers=2, bias=bias),
+        lambda i, o, bias: nn.LSTM(i, o, bidirectional=True, bias=bias),
+        lambda i, o, bias: nn.LSTM(i, o, proj_size=2, bias=bias),
+        lambda i, o, bias: nn.GRU(i, o, bias=bias),
+        *(nn.RNNCell, nn.LSTMCell, nn.GRUCell),
+    ],
+)
+def test_every_kind_of_layer(make, bias):
+    layer = ortho_init(make(4, 6, bias=bias), weight_scale=3.0, constant_bias=0.5)
+
+    for name, p in layer.named_parameters():
+        if name.startswith("weight"):
+            W = p.flatten(1)
+            W = W if len(W) <= W.shape[1] else W.T
+            torch.testing.assert_close(W @ W.T, 9 * torch.eye(len(W)), atol=1e-4, rtol=0)
+        else:
+            assert name.startswith("bias")
+            assert (p == 0.5).all()
+    assert bias == any(name.startswith("bias") for name, _ in layer.named_parameters())
+
+
+@pytest.mark.parametrize(
+    "module",
+    [nn.Sequential(nn.Linear(2, 3)), MLP(2, [3]), nn.LayerNorm(3), nn.MultiheadAttention(4, 2)],
+)
+def test_modules_of_several_layers_are_refused(module):
+    before = {name: p.clone() for name, p in module.named_parameters()}
+
+    with pytest.raises(TypeError, match="ortho_init: got .*; expected one linear, .*one by one"):
+        ortho_init(module)
+    assert all(torch.equal(p, before[name]) for name, p in module.named_parameters())
+
+
 # On arrays as on tensors
 
 

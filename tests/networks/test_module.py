@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from lagom.networks import MLP, Module
+from lagom.networks import MLP, LayerNormLSTMCell, Module, make_fc
 
 
 class Net(Module):
@@ -89,6 +89,60 @@ def test_save_and_load(tmp_path):
     assert torch.equal(one.to_vec(), two.to_vec())
 
 
+class Mixed(Module):
+    """Layers in lists, in other modules, with normalization, buffers and a weight used twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = make_fc(3, [4, 4])
+        self.norm = nn.BatchNorm1d(4)
+        self.cell = LayerNormLSTMCell(4, 4)
+        self.lstm = nn.LSTM(4, 3)
+        self.conv = nn.Conv2d(2, 3, 3).to(memory_format=torch.channels_last)
+        self.tied = nn.Linear(4, 4)
+        self.tied.weight = self.fc[1].weight
+
+    def forward(self, x):
+        for layer in self.fc:
+            x = torch.tanh(layer(x))
+        x, _ = self.cell(self.norm(self.tied(x)), (x, x))
+        x, _ = self.lstm(x[None])
+        return self.conv(x[0, :, None, None, :].expand(-1, 2, 5, 3)).sum((1, 2, 3))
+
+
+def make_mixed(seed):
+    torch.manual_seed(seed)
+    net = Mixed()
+    net(torch.randn(8, 3))  # moves the running statistics
+    return net.eval()
+
+
+def test_vectors_of_modules_with_all_kinds_of_parts():
+    one, two = make_mixed(0), make_mixed(1)
+    two.norm.load_state_dict(one.norm.state_dict())  # its statistics are no parameters
+    x = torch.randn(5, 3)
+
+    assert one.num_params == sum(p.numel() for p in one.parameters()) == len(one.to_vec())
+    assert not torch.allclose(one(x), two(x))
+    two.from_vec(one.to_vec())
+    torch.testing.assert_close(one(x), two(x), rtol=0, atol=1e-7)
+    two.to_vec().sum().backward()
+    assert all((p.grad == 1).all() for p in two.parameters())
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_save_and_load_modules_with_all_kinds_of_parts(flat, tmp_path):
+    one, two = make_mixed(0), make_mixed(1)
+    if flat:
+        _ = one.flat, two.flat
+    one.save(tmp_path / "net.pt")
+    two.load(tmp_path / "net.pt")
+
+    assert all(torch.equal(x, y) for x, y in zip(one.buffers(), two.buffers(), strict=True))
+    assert torch.equal(one.to_vec(), two.to_vec())
+    assert is_view(two)
+
+
 def test_files_that_hold_code_are_refused(tmp_path):
     torch.save({"layer": np.random.RandomState}, tmp_path / "net.pt")
 
@@ -112,6 +166,37 @@ def test_parameters_and_gradients_are_views():
     assert flat.grad[-1] == 4  # of the last bias, once for each row
     flat.detach().fill_(1.0)
     assert all((p == 1).all() for p in net.parameters())
+
+
+def test_it_takes_all_kinds_of_parts():
+    one, two = make_mixed(0), make_mixed(0)
+    x = torch.randn(5, 3)
+    before = one(x)
+    optimizers = torch.optim.SGD([one.flat], lr=0.1), torch.optim.SGD(two.parameters(), lr=0.1)
+
+    assert is_view(one)
+    torch.testing.assert_close(one(x), before, rtol=0, atol=1e-7)
+    for net, optimizer in zip((one, two), optimizers, strict=True):
+        net(x).square().mean().backward()
+        optimizer.step()
+    torch.testing.assert_close(one.to_vec(), two.to_vec())
+    assert is_view(one)
+
+
+def test_parameters_of_several_types_are_refused():
+    net = Net()
+    net.layer.bias.data = net.layer.bias.data.double()
+
+    with pytest.raises(ValueError, match=r"flat: .* of \['torch.float32', 'torch.float64'\]; exp"):
+        _ = net.flat
+    assert net.layer.weight.dtype == torch.float32
+
+
+def test_modules_without_anything_to_train_are_refused():
+    net = Net().requires_grad_(False)
+
+    with pytest.raises(ValueError, match=r"Module.flat: .* of \[\]; expected some, of one dtype"):
+        _ = net.flat
 
 
 def test_it_is_made_once():
