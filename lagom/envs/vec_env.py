@@ -33,6 +33,8 @@ class VecEnv(VectorEnv):
             observations are not arrays (``Dict``, ``Tuple``, ...).
     """
 
+    _viewer = None
+
     def __init__(self, list_make_env, seeds=None):
         self.envs = [make_env() for make_env in list_make_env]
         self.seeds = seeds
@@ -163,13 +165,40 @@ class VecEnv(VectorEnv):
             )
         return np.stack([env.render() for env in self.envs])
 
-    def render(self):
-        """Return one picture of all environments, five in a row, ``[H, W, 3]`` uint8."""
+    def get_viewer(self):
+        """Return the :class:`~lagom.vis.ImageViewer` of this object; ``close`` closes it."""
+        from lagom.vis.viewer import ImageViewer
+
+        if self._viewer is None:
+            self._viewer = ImageViewer()
+        return self._viewer
+
+    def render(self, mode="rgb_array"):
+        """Make one picture of all environments, five in a row.
+
+        Args:
+            mode (str): ``"rgb_array"`` to have it returned, ``"human"`` to see it in a window.
+
+        Returns:
+            ndarray: ``[H, W, 3]`` uint8; ``None`` if it is shown.
+
+        Raises:
+            ValueError: if ``mode`` is neither, or the environments were not made with
+                ``render_mode="rgb_array"``.
+        """
         from lagom.vis.grid import GridImage
 
+        if mode not in ("rgb_array", "human"):
+            raise ValueError(f"render: mode is {mode!r}; expected 'rgb_array' or 'human'")
         grid = GridImage(ncol=5, padding=5)
         grid.add(self.get_images().transpose(0, 3, 1, 2))
-        return grid()
+        return grid() if mode == "rgb_array" else self.get_viewer()(grid())
+
+    def close(self, **kwargs):
+        """Close the window of ``render``, then every environment; a second call does nothing."""
+        if self._viewer is not None:
+            self._viewer.close()
+        super().close(**kwargs)
 
     def close_extras(self, **kwargs):
         """Close every environment; called by ``close``, and only once."""

@@ -31,6 +31,12 @@ class VecEnvWrapper(VectorWrapper):
             return SingleEnv(env.env, cls(env.batch, *args, **kwargs))
         return SingleEnv(env, cls(_BatchOfOne(env), *args, **kwargs))
 
+    def get_images(self):
+        """Return a picture of every environment, ``[B, H, W, 3]`` uint8."""
+        return self.env.get_images()
+
+    render = VecEnv.render  # of what ``get_images`` returns here
+
     def state_dict(self) -> dict:
         """Return the state of the environment inside, under ``"env"``; subclasses add theirs."""
         return {"env": self.env.state_dict()}
@@ -87,6 +93,13 @@ class SingleEnv(gymnasium.Wrapper):
         if name.startswith("_") or name == "batch":
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.batch, name)
+
+    def __str__(self):
+        names, batch = [], self.batch
+        while isinstance(batch, VecEnvWrapper):
+            names.append(type(batch).__name__)
+            batch = batch.env
+        return "".join(f"<{name}" for name in names) + str(self.env) + ">" * len(names)
 
 
 class _BatchOfOne(VecEnv):

@@ -1,14 +1,16 @@
-"""What is looked at: images in a grid, runs as tables, learning curves with uncertainty."""
+"""What is looked at: images, runs as tables, learning curves with uncertainty."""
 
 from importlib import import_module
 
 _WHERE = {
     "GridImage": "grid",
+    "ImageViewer": "viewer",
     "Run": "runs",
     "find_runs": "runs",
     "read_runs": "runs",
     "load_runs": "runs",
     "set_ticker": "ticker",
+    "read_xy": "xy",
     "plot_experiment": "plot",
     "final_table": "curves",
 }

@@ -11,6 +11,9 @@ class GridImage:
         padding (int): width of the border around each image, in pixels.
         pad_value (int): gray level of the border, in [0, 255].
 
+    Raises:
+        ValueError: ``ncol`` is not positive, ``padding`` is negative, or ``pad_value`` is no level.
+
     Example:
         >>> grid = GridImage(ncol=8, padding=5, pad_value=0)
         >>> grid.add(np.zeros([10, 3, 64, 64]))
@@ -19,6 +22,7 @@ class GridImage:
     """
 
     def __init__(self, ncol=8, padding=2, pad_value=0):
+        _check(ncol, padding, pad_value)
         self.ncol, self.padding, self.pad_value = ncol, padding, pad_value
         self.images = []  # [3, H, W] uint8 each
 
@@ -56,22 +60,39 @@ class GridImage:
         x = np.clip(x, 0, 255).astype(np.uint8)
         self.images.extend(np.broadcast_to(x, (len(x), 3, *x.shape[2:])))
 
-    def __call__(self) -> np.ndarray:
+    def __call__(self, *, ncol=None, padding=None, pad_value=None) -> np.ndarray:
         """Return the grid, ``[H, W, 3]`` uint8.
 
+        Args:
+            ncol, padding, pad_value (int): for this grid only, instead of the constructor's.
+
         Raises:
-            ValueError: if nothing was added.
+            ValueError: if nothing was added, or an argument is out of its range.
         """
+        ncol = self.ncol if ncol is None else ncol
+        pad = self.padding if padding is None else padding
+        level = self.pad_value if pad_value is None else pad_value
+        _check(ncol, pad, level)
         if not self.images:
             raise ValueError("GridImage: there is no image; expected at least one call of add")
-        pad = self.padding
         H, W = self.images[0].shape[1:]
-        ncol = min(len(self.images), self.ncol)
+        ncol = min(len(self.images), ncol)
         nrow = -(-len(self.images) // ncol)
-        shape = (nrow * (H + pad) + pad, ncol * (W + pad) + pad, 3)
-        canvas = np.full(shape, self.pad_value, np.uint8)
+        canvas = np.full((nrow * (H + pad) + pad, ncol * (W + pad) + pad, 3), level, np.uint8)
         for i, image in enumerate(self.images):
             top = pad + i // ncol * (H + pad)
             left = pad + i % ncol * (W + pad)
             canvas[top : top + H, left : left + W] = image.transpose(1, 2, 0)
         return canvas
+
+
+def _check(ncol, padding, pad_value):
+    for name, value, low, high in (
+        ("ncol", ncol, 1, np.inf),
+        ("padding", padding, 0, np.inf),
+        ("pad_value", pad_value, 0, 255),
+    ):
+        if not low <= value <= high:
+            raise ValueError(
+                f"GridImage: {name} is {value!r}; expected a number in [{low}, {high}]"
+            )

@@ -5,8 +5,9 @@ from envs.count_env import CountEnv
 from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
-from lagom.envs import VecEnv, make_vec_env
+from lagom.envs import VecEnv, VecEnvWrapper, make_vec_env
 from lagom.utils import Seeder
+from lagom.vis import ImageViewer
 
 
 def make_cartpole():
@@ -219,6 +220,51 @@ def test_render_makes_a_grid():
 def test_render_without_pictures_is_refused():
     with pytest.raises(ValueError, match="made with render_mode=None; expected 'rgb_array'"):
         count_env(3).render()
+    with pytest.raises(ValueError, match="render: mode is 'ansi'; expected 'rgb_array' or 'human'"):
+        count_env(3, render_mode="rgb_array").render("ansi")
+
+
+class Viewer:
+    """What it was shown, and how many environments were closed before it."""
+
+    def __init__(self):
+        self.pictures, self.closes = [], []
+
+    def __call__(self, x):
+        self.pictures.append(x)
+
+    def close(self):
+        self.closes.append(sum(row.num_close for row in self.env))
+
+
+@pytest.mark.parametrize("wrap", [lambda env: env, VecEnvWrapper])
+def test_render_in_a_window(monkeypatch, wrap):
+    monkeypatch.setattr("lagom.vis.viewer.ImageViewer", Viewer)
+    env = wrap(count_env(3, render_mode="rgb_array"))
+    env.reset()
+    env.step([0, 0])
+
+    assert env.render("human") is None
+    env.step([0, 0])
+    assert env.render(mode="human") is None
+
+    viewer = env.get_viewer()
+    viewer.env = env
+    assert isinstance(viewer, Viewer)
+    assert viewer is env.get_viewer()
+    assert [picture.max() for picture in viewer.pictures] == [10, 20]
+    np.testing.assert_array_equal(viewer.pictures[1], env.render())
+    env.close()
+    env.close()
+    assert viewer.closes[0] == 0  # the window goes first
+    assert [row.num_close for row in env] == [1, 1]
+
+
+def test_the_viewer_is_one_of_images():
+    viewer = count_env(3).get_viewer()
+
+    assert isinstance(viewer, ImageViewer)
+    assert (viewer.image, viewer.closed) == (None, False)
 
 
 def test_wrong_lists_are_refused():

@@ -60,6 +60,24 @@ def test_closes_what_it_wraps():
     assert [row.num_close for row in inner] == [1, 1]
 
 
+def test_pictures_pass_through_and_may_be_changed():
+    class Dark(VecEnvWrapper):
+        def get_images(self):
+            return self.env.get_images() // 2
+
+    inner = VecEnv([lambda: CountEnv(3, render_mode="rgb_array")] * 2)
+    env = VecEnvWrapper(Dark(inner))
+    env.reset()
+    env.step([0, 0])
+
+    assert inner.render().max() == 10
+    np.testing.assert_array_equal(env.get_images(), np.full((2, 4, 6, 3), 5))
+    assert env.render().shape == (14, 27, 3)
+    assert env.render().max() == 5
+    env.close_extras()
+    assert [row.num_close for row in inner] == [1, 1]
+
+
 def test_can_be_copied():
     env = Double(count_env(3))
     env.reset()
@@ -117,6 +135,7 @@ def test_single_wrappers_stack_without_nesting():
     env = Double(Double(RecordEpisodeStatistics(sub)))
 
     assert env.env is sub
+    assert repr(env) == "<Double<Double<RecordEpisodeStatistics<CountEnv instance>>>>"
     env.reset()
     assert env.step(0)[1] == pytest.approx(0.4)
 

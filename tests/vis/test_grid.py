@@ -37,6 +37,24 @@ def test_images_stand_in_the_order_of_adding():
     np.testing.assert_array_equal(grid(), np.repeat(np.array(expected)[..., None], 3, axis=2))
 
 
+def test_a_call_may_ask_for_another_grid():
+    grid = GridImage(ncol=2, padding=1, pad_value=7)
+    grid.add(np.zeros((3, 1, 2, 2)))
+
+    assert grid(ncol=3, padding=0).shape == (2, 6, 3)
+    assert grid(pad_value=255)[0, 0].tolist() == [255, 255, 255]
+    assert grid().shape == (7, 7, 3)
+    assert grid()[0, 0].tolist() == [7, 7, 7]
+
+
+def test_images_are_copied():
+    grid, image = GridImage(padding=0), np.full((1, 1), 5, np.uint8)
+    grid.add(image)
+    image[:] = 9
+
+    assert grid().max() == 5
+
+
 def test_colours_and_axes():
     image = np.arange(3 * 2 * 4).reshape(3, 2, 4)
     grid = GridImage(padding=0)
@@ -73,3 +91,21 @@ def test_wrong_images_are_refused():
     grid.add(np.zeros((4, 6)))
     with pytest.raises(ValueError, match=r"size \(4, 5\); expected \(4, 6\)"):
         grid.add(np.zeros((4, 5)))
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"ncol": 0}, r"GridImage: ncol is 0; expected a number in \[1, inf\]"),
+        ({"padding": -1}, r"GridImage: padding is -1; expected a number in \[0, inf\]"),
+        ({"pad_value": 256}, r"GridImage: pad_value is 256; expected a number in \[0, 255\]"),
+        ({"pad_value": -1}, r"GridImage: pad_value is -1; expected a number in \[0, 255\]"),
+    ],
+)
+def test_wrong_grids_are_refused(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        GridImage(**kwargs)
+    grid = GridImage()
+    grid.add(np.zeros((2, 2)))
+    with pytest.raises(ValueError, match=message):
+        grid(**kwargs)
