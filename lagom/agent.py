@@ -92,8 +92,14 @@ class RandomAgent(BaseAgent):
         self.action_space.seed(int(self.rng.integers(2**31)))
 
     def choose_action(self, x, **kwargs):
-        """One action a row of ``x``, from the space's own generator."""
-        return {"action": np.stack([self.action_space.sample() for _ in range(len(x))])}
+        """One action a row of ``x``, from the space's own generator.
+
+        Those of Dict and Tuple spaces are no arrays: they come in an array of objects, ``[B]``.
+        """
+        actions = [self.action_space.sample() for _ in range(len(x))]
+        if self.action_space.shape is None:
+            return {"action": np.fromiter(actions, object)}
+        return {"action": np.stack(actions)}
 
     def learn(self, D, **kwargs):
         """Nothing."""

@@ -46,19 +46,27 @@ class Logger:
 
         Raises:
             TypeError: ``keys`` is not a list.
+            IndexError: the list of a key does not reach that far.
         """
         if keys is not None and not isinstance(keys, list | tuple):
             raise TypeError(f"Logger.dump: keys is {keys!r}; expected a list of keys")
-        print(border)
+        lines = []
         for key in self.logs if keys is None else keys:
-            values = self.logs[key]
-            if isinstance(index, list | tuple):
-                values = [values[i] for i in index]
-            elif index is not None:
-                values = values[index]
             title = key.strip().replace("_", " ").title()
-            print(f"{chr(9) * indent}{title}: {values}")
-        print(border)
+            lines.append(f"{chr(9) * indent}{title}: {self._pick(key, index)}")
+        print(border, *lines, border, sep="\n")
+
+    def _pick(self, key, index):
+        values = self.logs[key]
+        if index is None:
+            return values
+        try:
+            return [values[i] for i in index] if isinstance(index, list | tuple) else values[index]
+        except IndexError:
+            raise IndexError(
+                f"Logger.dump: index is {index!r} and {key} has {len(values)} values; expected "
+                "what all have, or keys=[...] that do"
+            ) from None
 
     def save(self, f):
         """Write the dictionary to ``f`` plus ``.pkl``; the file is replaced whole."""
@@ -69,12 +77,12 @@ class Logger:
         self.logs.clear()
 
     def state_dict(self):
-        """The lists themselves."""
-        return {"logs": self.logs}
+        """A copy of the lists."""
+        return {"logs": {key: [*values] for key, values in self.logs.items()}}
 
     def load_state_dict(self, state):
         """Go on from ``state``."""
-        self.logs = state["logs"]
+        self.logs = {key: [*values] for key, values in state["logs"].items()}
 
     def __repr__(self):
         return repr(self.logs)

@@ -54,7 +54,7 @@ class EpisodeRunner(BaseRunner):
                 if quota[b] == 0:
                     continue
                 observations, steps, rewards = rows[b]
-                steps.append((action[b], {key: value[b] for key, value in out.items()}))
+                steps.append((action[b : b + 1], {key: value[b] for key, value in out.items()}))
                 rewards.append(reward[b])
                 if not done[b]:
                     observations.append(obs[b])
@@ -65,11 +65,12 @@ class EpisodeRunner(BaseRunner):
                 D.append(
                     Trajectory(
                         observations=np.stack(observations),
-                        actions=np.stack(actions),
+                        actions=np.concatenate(actions),
                         rewards=np.array(rewards),
                         terminated=bool(terminated[b]),
                         truncated=bool(truncated[b]),
                         extras={key: np.stack([e[key] for e in extras]) for key in out},
+                        stream=b,
                     )
                 )
                 quota[b] -= 1
@@ -139,6 +140,7 @@ class StepRunner(BaseRunner):
                 terminated=terminated,
                 truncated=truncated,
                 extras={key: x[i:j, b] for key, x in extras.items()},
+                stream=int(b),
             )
             for b, i, j, last, terminated, truncated in ends
         ]

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 from envs.count_env import CountEnv
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
-from lagom import BaseAgent, RandomAgent
+from lagom import BaseAgent, EpisodeRunner, RandomAgent, StepRunner
 from lagom.envs import VecEnv
 from lagom.networks import MLP, Module
 
@@ -130,6 +130,37 @@ def test_random_actions_are_in_the_space(make_env, B):
     assert out["action"].dtype == env.single_action_space.dtype
     env.step(out["action"])
     assert agent.learn([]) == {}
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        Discrete(3, start=-1),
+        MultiDiscrete([2, 3]),
+        MultiBinary(4),
+        Box(0, 255, (2, 3), np.uint8),
+        Dict({"move": Box(-1.0, 1.0, (2,)), "jump": Discrete(2)}),
+        Tuple([Discrete(2), Box(-1.0, 1.0, (2,))]),
+        Tuple([Discrete(2), Discrete(3)]),
+    ],
+    ids=str,
+)
+def test_random_actions_of_all_spaces_ride_along(space):
+    class Env(CountEnv):
+        def __init__(self):
+            super().__init__(3)
+            self.action_space = space
+
+        def step(self, action):
+            assert action in space
+            return super().step(action)
+
+    for runner in (EpisodeRunner(), StepRunner()):
+        env = VecEnv([Env, Env])
+        D = runner(RandomAgent(None, env, None), env, 4)
+
+        assert all(len(tau.actions) == tau.T for tau in D)
+        assert all(action in space for tau in D for action in tau.actions)
 
 
 def test_random_actions_are_uniform_and_repeat():

@@ -72,6 +72,19 @@ def test_keys_are_a_list(logger):
         logger.dump(keys="iteration")
 
 
+def test_an_index_that_a_key_does_not_have(logger, capsys):
+    logger("rare", 7)
+
+    logger.dump(index=-1)
+    assert lines(capsys) == ["Iteration: 3", "Train Loss: 0.09", "Rare: 7"]
+    for index in (2, [0, 2]):
+        with pytest.raises(
+            IndexError, match=r"Logger.dump: index is .* and rare has 1 values; exp"
+        ):
+            logger.dump(index=index)
+    assert lines(capsys) == []  # all or nothing
+
+
 def test_save_is_a_plain_pickle_of_the_dictionary(logger, tmp_path):
     logger.save(tmp_path / "logger_file")
     logs = pickle.loads((tmp_path / "logger_file.pkl").read_bytes())
@@ -91,7 +104,10 @@ def test_clear(logger):
 
 
 def test_state(logger):
-    other = Logger()
-    other.load_state_dict(logger.state_dict())
+    other, state = Logger(), logger.state_dict()
+    logger("iteration", 4)
+    other.load_state_dict(state)
+    other("train_loss", 0.08)
 
-    assert other.logs == logger.logs
+    assert state == {"logs": {"iteration": [1, 2, 3], "train_loss": [0.12, 0.11, 0.09]}}
+    assert other.logs == {"iteration": [1, 2, 3], "train_loss": [0.12, 0.11, 0.09, 0.08]}

@@ -224,6 +224,18 @@ def test_trajectories_hold_what_happened():
             assert (tau.reach_terminal, tau.reach_time_limit) == (terminated, truncated)
 
 
+def test_episodes_hold_the_actions_of_their_own_environment():
+    env = VecEnv([lambda b=b: RandomLength(1000 * b) for b in range(3)], seeds=[0, 1, 2])
+
+    D = EpisodeRunner()(CountingAgent(), env, 7)
+
+    taken = {entry[1]: entry[2] for b in range(3) for entry in env[b].log if entry[0] == "step"}
+    for tau in D:
+        assert tau.actions.tolist() == [taken[k] for k in tau.observations[1:, 0]]
+        assert tau.extras["twice"].tolist() == [2 * action for action in tau.actions]
+        assert tau.extras["obs_seen"].tolist() == tau.observations[:-1].tolist()
+
+
 def test_both_runners_see_the_same_episodes():
     def make():
         return VecEnv([lambda b=b: RandomLength(1000 * b) for b in range(2)], seeds=[0, 1])
@@ -239,6 +251,17 @@ def test_both_runners_see_the_same_episodes():
         assert tau.actions.dtype == twin.actions.dtype
         assert tau.rewards.dtype == twin.rewards.dtype == np.float64
         assert (tau.terminated, tau.truncated) == (twin.terminated, twin.truncated)
+
+
+@pytest.mark.parametrize("runner", [EpisodeRunner(), StepRunner()])
+def test_trajectories_tell_their_sub_environment(runner):
+    env = VecEnv([lambda b=b: RandomLength(1000 * b) for b in range(3)], seeds=[0, 1, 2])
+
+    D = runner(TagAgent(), env, 12)
+
+    assert [tau.stream for tau in D] == [tau.observations[0, 0] // 1000 for tau in D]
+    assert {tau.stream for tau in D} == {0, 1, 2}
+    assert all(type(tau.stream) is int for tau in D)
 
 
 # Environments

@@ -25,6 +25,7 @@ class Trajectory:
     truncated: bool = False  # something would, but a clock stopped the episode
     extras: dict = field(default_factory=dict)  # what else choose_action returned, [T, ...] each
     step_infos: list | None = None  # [T] info dictionaries, of a trajectory built by hand
+    stream: int = 0  # the sub-environment it comes from
 
     def add(self, timestep, action):
         """Append ``timestep``, reached by ``action`` (None for the first time step).
@@ -109,7 +110,7 @@ class Trajectory:
         t = range(len(self))[index] - 1  # the transition that led to this time step
         if t < 0:
             return TimeStep(StepType.FIRST, self.observations[0], None, None, None)
-        done = self.dones[t]
+        done = self.finished and t == self.T - 1
         if self.step_infos is not None:
             info = self.step_infos[t]
         else:

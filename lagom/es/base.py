@@ -67,3 +67,29 @@ class BaseES(ABC):
     @abstractmethod
     def load_state_dict(self, state):
         """Continue the search that ``state`` was taken from."""
+
+
+def told(es, solutions, function_values):
+    """What ``es`` was told, as new arrays of float64, with infinity for NaN.
+
+    Returns:
+        tuple: solutions ``[popsize, dim]`` and function values ``[popsize]``.
+
+    Raises:
+        ValueError: if a shape is wrong.
+    """
+    where = f"{type(es).__name__}.tell"
+    solutions = np.array(solutions, np.float64)
+    values = np.array(function_values, np.float64)
+    if solutions.shape != (es.popsize, es.dim):
+        raise ValueError(
+            f"{where}: solutions have shape {solutions.shape}; "
+            f"expected {(es.popsize, es.dim)}, [popsize, dim]"
+        )
+    if values.shape != (es.popsize,):
+        raise ValueError(
+            f"{where}: function_values have shape {values.shape}; "
+            f"expected {(es.popsize,)}, [popsize]"
+        )
+    values[np.isnan(values)] = np.inf
+    return solutions, values

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from lagom.es.base import BaseES, Result
+from lagom.es.base import BaseES, Result, told
 
 _QUIET = {"verbose": -10, "verb_disp": 0, "verb_log": 0}  # neither prints nor touches files
 
@@ -89,19 +89,7 @@ class CMAES(BaseES):
         Raises:
             ValueError: if a shape is wrong.
         """
-        solutions = np.array(solutions, np.float64)
-        values = np.array(function_values, np.float64)
-        if solutions.shape != (self.popsize, self.dim):
-            raise ValueError(
-                f"CMAES.tell: solutions have shape {solutions.shape}; "
-                f"expected {(self.popsize, self.dim)}, [popsize, dim]"
-            )
-        if values.shape != (self.popsize,):
-            raise ValueError(
-                f"CMAES.tell: function_values have shape {values.shape}; "
-                f"expected {(self.popsize,)}, [popsize]"
-            )
-        values[np.isnan(values)] = np.inf
+        solutions, values = told(self, solutions, function_values)
         own = np.array_equal(solutions, self.ask())
         with self._own_stream():
             self._es.tell(self._asked if own else list(solutions.copy()), values.tolist())

@@ -1,7 +1,6 @@
 """The Python door to experiments: scheduler and folders of the command line, without Hydra."""
 
 import inspect
-import shutil
 from pathlib import Path
 
 from lagom.experiment import storage
@@ -35,12 +34,15 @@ def run_experiment(
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the jobs that ran were asked to save and stop.
-        ValueError: ``gpu_ids`` names a GPU that is not there, or there is none.
+        ValueError: ``max_workers`` is less than 1; or ``gpu_ids`` names a GPU that is not there, or
+            there is none.
         RuntimeError: jobs failed; all others have finished.  Failures are named, and their
             traceback is in ``job.log``.
     """
     import torch
 
+    if max_workers is not None and max_workers < 1:
+        raise ValueError(f"max_workers: got {max_workers!r}; expected at least 1, or None")
     log_dir = Path(log_dir)
     configs = config.make_configs() if isinstance(config, Config) else list(config)
     jobs = make_jobs(log_dir, configs, seeds)
@@ -48,8 +50,8 @@ def run_experiment(
     if log_dir.exists():
         storage.set_aside(log_dir)
     (log_dir / "source_files").mkdir(parents=True)
-    for path in Path(inspect.getsourcefile(run)).parent.glob("*.py"):
-        shutil.copy(path, log_dir / "source_files")
+    for path in _sources(run):
+        storage.write_bytes(log_dir / "source_files" / path.name, path.read_bytes(), sync=False)
     _write_configs(log_dir, configs)
     for job in jobs:
         job.logdir.mkdir(parents=True, exist_ok=True)
@@ -75,6 +77,17 @@ def run_experiment(
     if bad:
         raise RuntimeError(f"{len(bad)} of {len(jobs)} jobs did not finish\n" + "\n".join(bad))
     return [result for _, result in outcomes]
+
+
+def _sources(run):
+    """The Python files beside the one that defines ``run``; none where it was typed in."""
+    run = getattr(run, "func", run)  # of a functools.partial
+    try:
+        file = inspect.getsourcefile(run if inspect.isroutine(run) else type(run))
+    except (TypeError, OSError):
+        file = None
+    is_file = file is not None and Path(file).is_file()  # not "<string>"
+    return Path(file).parent.glob("*.py") if is_file else []
 
 
 def _devices(num_job, use_gpu, gpu_ids):

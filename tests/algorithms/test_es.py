@@ -7,34 +7,46 @@ from gymnasium import spaces
 from lagom.algorithms.es.agent import Agent
 
 from lagom import CMAES, ESEngine
-from lagom.envs import RecordEpisodeStatistics, VecEnv, make_vec_env
+from lagom.envs import RecordEpisodeStatistics, VecEnv, make_envs, make_vec_env
+from lagom.es import CEM
 from lagom.utils import set_global_seeds
 
+STRATEGIES = pytest.mark.parametrize("algo", ["cmaes", "cem"])
 
-def make(env_class, *words, seed=0):
-    config = flat_config("algo=cmaes", *words)
+
+def make(env_class, *words, algo="cmaes", seed=0):
+    config = flat_config(f"algo={algo}", *words)
     set_global_seeds(seed)
     env = RecordEpisodeStatistics(make_vec_env(env_class, config["env.num_env"], seed))
     agent = Agent(config, env, "cpu")
     return agent, ESEngine(config, agent=agent, env=env)
 
 
-def train(env_class, *words, num_iteration=25, seed=0):
-    agent, engine = make(env_class, *words, seed=seed)
+def train(env_class, *words, num_iteration=25, **kwargs):
+    agent, engine = make(env_class, *words, **kwargs)
     return agent, [engine.train(n) for n in range(num_iteration)]
 
 
+@STRATEGIES
 @pytest.mark.parametrize("words", [[], ["agent.hidden_sizes=[4]", "es.sigma0=1.0"]])
-def test_policy_matches_discrete_observations(words):
-    agent, rows = train(probes.MatchDiscrete, "es.episodes=10", *words)
+def test_policy_matches_discrete_observations(algo, words):
+    words = ["es.episodes=10", "es.popsize=10", *words]
+    agent, rows = train(probes.MatchDiscrete, *words, algo=algo)
 
     assert agent.choose_action(np.array([[-1.0], [1.0]], np.float32))["action"].tolist() == [0, 1]
     assert rows[-1]["return_best_ever"] == 1
     assert rows[-1]["return"] > 0.9
 
 
-def test_policy_matches_continuous_observations():
-    agent, rows = train(probes.MatchBox, "es.episodes=20")
+@pytest.mark.parametrize(
+    ("algo", "words"),
+    [
+        ("cmaes", ["es.episodes=20"]),
+        ("cem", ["es.episodes=10", "es.popsize=20", "es.opts.noise_scheduler_args=[0.05,0,15,0]"]),
+    ],
+)
+def test_policy_matches_continuous_observations(algo, words):
+    agent, rows = train(probes.MatchBox, *words, algo=algo)
     obs = np.linspace(-1, 1, 5, dtype=np.float32)[:, None]
 
     np.testing.assert_allclose(agent.choose_action(obs)["action"], 0.5 * obs, atol=0.05)
@@ -69,10 +81,11 @@ def test_agent_holds_the_mean_of_the_search():
         np.testing.assert_allclose(agent.to_vec(), engine.es.result.xfavorite, rtol=1e-6)
 
 
-def test_two_runs_with_one_seed_are_identical():
-    one, rows = train(probes.MatchBox, num_iteration=4)
-    two, rows_again = train(probes.MatchBox, num_iteration=4)
-    other, _ = train(probes.MatchBox, num_iteration=4, seed=1)
+@STRATEGIES
+def test_two_runs_with_one_seed_are_identical(algo):
+    one, rows = train(probes.MatchBox, num_iteration=4, algo=algo)
+    two, rows_again = train(probes.MatchBox, num_iteration=4, algo=algo)
+    other, _ = train(probes.MatchBox, num_iteration=4, seed=1, algo=algo)
 
     assert one.to_vec().tolist() == two.to_vec().tolist() != other.to_vec().tolist()
     for row, again in zip(rows, rows_again, strict=True):
@@ -92,13 +105,33 @@ def test_configuration_reaches_the_strategy():
     assert agent.num_trainable_params == 0
 
 
-def test_state_goes_on_as_if_nothing_had_happened():
+def test_configuration_reaches_the_cross_entropy_method():
+    words = ["es.popsize=6", "es.sigma0=0.3", "es.opts.elite_ratio=0.5"]
+    agent, _ = make(probes.MatchBox, *words, "es.opts.noise_scheduler_args=[0.1,0,9,3]", algo="cem")
+    es = agent.make_es()
+
+    assert type(es) is CEM
+    assert (es.popsize, es.sigma0, es.num_elite) == (6, 0.3, 3)
+    assert (es.noise(3), es.noise(12)) == (0.1, 0.0)
+    assert not es.result.xfavorite.any()
+
+
+def test_the_shipped_noise_is_its_default():
+    agent, _ = make(probes.MatchBox, algo="cem")
+
+    assert (
+        agent.make_es().opts["noise_scheduler_args"] == CEM([0.0], 1.0).opts["noise_scheduler_args"]
+    )
+
+
+@STRATEGIES
+def test_state_goes_on_as_if_nothing_had_happened(algo):
     words = "env=CartPole-v1", "train.timestep=1000"
     make_env = lambda: gymnasium.make("CartPole-v1", disable_env_checker=True)
-    _, engine = make(make_env, *words)
+    _, engine = make(make_env, *words, algo=algo)
     engine.train(1)
     state = engine.state_dict()
-    _, again = make(make_env, *words, seed=9)
+    _, again = make(make_env, *words, algo=algo, seed=9)
     again.load_state_dict(state)
 
     for e in (engine, again):
@@ -142,3 +175,24 @@ def test_actions_begin_where_the_space_does():
     agent.from_vec(np.array([0, 0, 0, 1, 2, 3.0]))
 
     assert agent.choose_action(np.zeros((2, 1), np.float32))["action"].tolist() == [1, 1]
+
+
+# Learning
+
+
+@pytest.mark.slow
+@STRATEGIES
+def test_solves_cartpole(algo):
+    """The greedy policy at the end of the budget; every one of five seeds."""
+    returns = []
+    for seed in range(1, 6):
+        config = flat_config(f"algo={algo}", "env=CartPole-v1")
+        set_global_seeds(seed)
+        env, eval_env = make_envs(config, seed)
+        agent = Agent(config, env, "cpu")
+        engine = ESEngine(config, agent=agent, env=env, eval_env=eval_env)
+        while engine.timestep < config["train.timestep"]:
+            engine.train()
+        returns.append(engine.eval()["return"])
+
+    assert min(returns) >= 475

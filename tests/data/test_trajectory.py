@@ -39,6 +39,11 @@ def test_two_trajectories_share_nothing():
     assert len(Trajectory()) == 0
 
 
+def test_the_stream_is_the_first_unless_told():
+    assert Trajectory().stream == episode().stream == 0
+    assert Trajectory(stream=3).stream == 3
+
+
 def test_built_by_hand():
     tau = episode()
 

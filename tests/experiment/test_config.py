@@ -79,6 +79,8 @@ def test_order_of_keys():
     assert [*config] == ["ID", *fixed, "network.lr", "iter", "alpha"]
     (config, _) = Config(items, keep_dict_order=True).make_configs()
     assert [*config] == ["ID", *items]
+    (config,) = Config({"s": Sample(lambda: 4), "g": Grid([1]), "f": 2}).make_configs()
+    assert [*config] == ["ID", "f", "g", "s"]
 
 
 def test_conditions_fit_their_own_sample():

@@ -1,5 +1,8 @@
+import functools
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +87,38 @@ def test_sources_beside_run_are_kept(tmp_path):
     kept = tmp_path / "logs" / "source_files"
     assert {*os.listdir(kept)} == {path.name for path in here.glob("*.py")}
     assert (kept / "test_run.py").read_bytes() == Path(__file__).read_bytes()
+
+
+class Record:
+    def __call__(self, *args):
+        return record(*args)
+
+
+@pytest.mark.parametrize("run", [functools.partial(record), Record()])
+def test_sources_of_other_callables(tmp_path, run):
+    call(tmp_path, run, seeds=[1])
+    assert (tmp_path / "logs" / "source_files" / "test_run.py").is_file()
+
+
+@pytest.mark.parametrize("what", ["run", "Run()"])
+def test_what_was_typed_in_has_no_sources(tmp_path, what):
+    (tmp_path / "beside.py").touch()
+    code = (
+        "from lagom.experiment import run_experiment\n"
+        "def run(config, seed, device, logdir): return seed + 1\n"
+        "class Run: __call__ = lambda self, *args: run(*args)\n"
+        f"print(run_experiment({what}, [{{'ID': 0}}], [1], 'logs'))\n"
+    )
+    args = {"cwd": tmp_path, "capture_output": True, "text": True, "check": True}
+    assert subprocess.run([sys.executable, "-c", code], **args).stdout == "[2]\n"
+    assert os.listdir(tmp_path / "logs" / "source_files") == []
+
+
+@pytest.mark.parametrize("max_workers", [0, -1])
+def test_no_workers_are_refused_before_anything(tmp_path, max_workers):
+    with pytest.raises(ValueError, match="max_workers: got .*; expected at least 1, or None"):
+        call(tmp_path, max_workers=max_workers)
+    assert os.listdir(tmp_path) == []
 
 
 def test_existing_work_is_set_aside(tmp_path):
