@@ -57,9 +57,9 @@ def bootstrapped_returns(gamma, rewards, last_V, reach_terminal, *, lengths=None
         array([3., 4.], dtype=float32)
     """
     D = _Trajectories(rewards, lengths)
-    Q = D.rewards.copy()
+    Q = D.rewards.astype(np.float64)
     Q[D.ends] += gamma * D.last(last_V, reach_terminal)
-    return D.out(D.scan(gamma, Q))
+    return D.out(backward_scan(gamma, Q, D.ends))
 
 
 def td0_target(gamma, rewards, Vs, last_V, reach_terminal, *, lengths=None):
@@ -159,7 +159,7 @@ def gae(gamma, lam, rewards, Vs, last_V, reach_terminal, *, lengths=None):
     D = _Trajectories(rewards, lengths)
     V, last = D.flat("Vs", Vs), D.last(last_V, reach_terminal)
     delta = D.rewards + gamma * D.following(V, last) - V
-    return D.out(D.scan(gamma * lam, delta))
+    return D.out(backward_scan(gamma * lam, delta, D.ends))
 
 
 def vtrace(
@@ -210,16 +210,17 @@ def vtrace(
     """
     D = _Trajectories(Rs, lengths)
     V, last = D.flat("Vs", Vs), D.last(last_V, reach_terminal)
-    log_rho = D.flat("target_logprobs", target_logprobs)
-    rho = np.exp(log_rho - D.flat("behavior_logprobs", behavior_logprobs))
+    log_pi = D.flat("target_logprobs", target_logprobs)
+    log_mu = D.flat("behavior_logprobs", behavior_logprobs)
+    rho = np.exp(np.subtract(log_pi, log_mu, dtype=np.float64))
     delta = np.minimum(clip_rho, rho) * (D.rewards + gamma * D.following(V, last) - V)
-    v = V + D.scan(gamma * np.minimum(1.0, rho), delta)
+    v = V + backward_scan(gamma * np.minimum(1.0, rho), delta, D.ends)
     A = np.minimum(clip_pg_rho, rho) * (D.rewards + gamma * D.following(v, last) - V)
     return D.out(v), D.out(A)
 
 
 class _Trajectories:
-    """One or many trajectories laid out back to back, in flat float64 arrays ``[N]``."""
+    """One or many trajectories laid out back to back, in flat arrays ``[N]``."""
 
     def __init__(self, rewards, lengths):
         rewards = _array(rewards)
@@ -252,16 +253,10 @@ class _Trajectories:
 
     def following(self, V, last):
         """The value of the next state at every step."""
-        following = np.empty_like(V)
+        following = np.empty(V.shape)
         following[:-1] = V[1:]
         following[self.ends] = last
         return following
-
-    def scan(self, c, x):
-        """``y[t] = x[t] + c[t] * y[t + 1]``, starting anew at the end of each trajectory."""
-        c = np.full(x.shape, c, np.float64)
-        c[self.ends] = 0.0
-        return backward_scan(c, x)
 
     def out(self, y):
         return y.astype(np.float32).reshape(self.shape, order="F")
@@ -277,9 +272,10 @@ class _Trajectories:
 
 
 def _array(x):
-    """Float64 array of numbers, of a tensor with or without gradient, or of a list of either."""
+    """Array of floats, of a tensor with or without gradient, or of a list of either."""
     if isinstance(x, list | tuple):
         x = [_array(v) if hasattr(v, "detach") else v for v in x]
     elif hasattr(x, "detach"):
         x = x.detach().cpu()
-    return np.asarray(x, np.float64)
+    x = np.asarray(x)
+    return x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)

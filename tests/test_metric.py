@@ -118,14 +118,39 @@ def test_values_of_any_kind(Vs):
     np.testing.assert_allclose(A, [3.725, 3.45, 0.9], **close)
 
 
-def test_arguments_stay_as_they_were():
-    rewards, Vs = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int64, bool, object])
+def test_sums_are_in_float64_whatever_comes_in(dtype):
+    rewards, Vs = np.random.default_rng(0).integers(0, 2, size=(2, 50)).astype(dtype)
+
+    A = gae(0.99, 0.95, rewards, Vs, 1.0, False)
+    v, _ = vtrace(Vs, rewards, 0.99, rewards, Vs, 1.0, False)
+
+    floats = rewards.astype(np.float64), Vs.astype(np.float64)
+    assert A.tolist() == gae(0.99, 0.95, *floats, 1.0, False).tolist()
+    expected, _ = vtrace(floats[1], floats[0], 0.99, *floats, 1.0, False)
+    assert v.tolist() == expected.tolist()
+
+
+def test_nothing_is_rounded_to_float32_on_the_way():
+    Q = bootstrapped_returns(1.0, np.float32([-1e8, 1e8]), 0.25, False)
+    assert Q.tolist() == [0.25, 1e8]
+
+    Q = bootstrapped_returns(1.0, [-(2**24), 2**24 + 1], 0.25, False)
+    assert Q[0] == 1.25
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(2,), (2, 1), (40_000,)], ids=str)
+def test_arguments_stay_as_they_were(dtype, shape):
+    rewards, Vs = np.ones(shape, dtype), np.full(shape, 2, dtype)
 
     gae(0.9, 0.9, rewards, Vs, 1.0, False)
+    vtrace(Vs, Vs, 0.9, rewards, Vs, 1.0, False)
     bootstrapped_returns(0.9, rewards, 1.0, False)
+    td0_error(0.9, rewards, Vs, 1.0, False)
 
-    assert rewards.tolist() == [1, 2]
-    assert Vs.tolist() == [3, 4]
+    assert (rewards == 1).all()
+    assert (Vs == 2).all()
 
 
 # Each row: gamma, reach_terminal, targets; errors are the targets minus [1, 2, 3, 4]
@@ -197,6 +222,36 @@ def test_gae_of_columns():
         np.testing.assert_allclose(A[:, b], expected, **close)
 
 
+def gae_by_loop(gamma, lam, rewards, Vs, last_V):
+    A, next_V, out = 0.0, last_V, []
+    for reward, V in zip(rewards[::-1].tolist(), Vs[::-1].tolist(), strict=True):
+        A = reward + gamma * next_V - V + gamma * lam * A
+        next_V = V
+        out.append(A)
+    return out[::-1]
+
+
+@pytest.mark.parametrize(("gamma", "lam"), [(1.0, 1.0), (0.99, 0.95)])
+def test_gae_of_a_long_trajectory(gamma, lam):
+    rewards, Vs = np.random.default_rng(0).normal(1, 1, size=(2, 100_000)).astype(np.float32)
+
+    A = gae(gamma, lam, rewards, Vs, 0.5, False)
+
+    # All but the last rounding happen in float64.
+    expected = gae_by_loop(gamma, lam, rewards, Vs, 0.5)
+    np.testing.assert_allclose(A, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_gae_of_long_columns():
+    rewards, Vs = np.random.default_rng(0).normal(size=(2, 5_001, 3)).astype(np.float32)
+
+    A = gae(0.99, 0.95, rewards, Vs, [1.0, 2.0, 3.0], [False, True, False])
+
+    for b, last_V in enumerate([1.0, 0.0, 3.0]):
+        expected = gae_by_loop(0.99, 0.95, rewards[:, b], Vs[:, b], last_V)
+        np.testing.assert_allclose(A[:, b], expected, rtol=1e-7, atol=1e-9)
+
+
 LENGTHS = [[1], [1, 1, 1], [3, 1, 4, 1, 5], [50, 2, 1, 200]]
 
 
@@ -221,6 +276,30 @@ def test_trajectories_back_to_back_do_not_see_each_other(lengths, decay):
         expected = rewards[i] + decay * np.append(Vs[i][1:], last_V)
         np.testing.assert_allclose(target[i], expected, **close)
         np.testing.assert_allclose(error[i], expected - Vs[i], **close)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("T", [3, 3_000])
+def test_what_is_not_finite_stays_in_its_trajectory(bad, T):
+    R, V = np.random.default_rng(0).normal(size=(2, T, 3))
+    R_bad = R.copy()
+    R_bad[T // 2, 1] = bad
+    zeros = np.zeros_like(R)
+
+    for f in (
+        lambda R: gae(0.9, 0.9, R, V, 1.0, False),
+        lambda R: returns(0.9, R),
+        lambda R: vtrace(zeros, zeros, 0.9, R, V, 1.0, False)[0],
+        lambda R: vtrace(zeros, zeros, 0.9, R, V, 1.0, False)[1],
+        lambda R: (
+            gae(0.9, 0.9, R.T.ravel(), V.T.ravel(), 1, False, lengths=[T] * 3).reshape(3, T).T
+        ),
+    ):
+        y, expected = f(R_bad), f(R)
+
+        np.testing.assert_equal(y[: T // 2 + 1, 1], bad)
+        np.testing.assert_allclose(y[T // 2 + 1 :, 1], expected[T // 2 + 1 :, 1], **close)
+        np.testing.assert_allclose(y[:, [0, 2]], expected[:, [0, 2]], **close)
 
 
 def test_lengths_may_share_one_last_value():
@@ -260,7 +339,7 @@ def test_vtrace(target_logprobs, clips, vs, As):
     assert v.dtype == A.dtype == np.float32
 
 
-@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+@pytest.mark.parametrize("lengths", [*LENGTHS, [400] * 12], ids=str)
 @pytest.mark.parametrize("gamma", [0.0, 0.9, 1.0])
 @pytest.mark.parametrize("clips", [(1.0, 1.0), (0.5, 2.0)])
 def test_vtrace_is_its_definition(lengths, gamma, clips):
