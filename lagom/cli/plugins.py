@@ -6,29 +6,23 @@ import time
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher as HydraLauncher
 from hydra.plugins.sweeper import Sweeper as HydraSweeper
 from hydra.types import RunMode
-from omegaconf import OmegaConf, open_dict
+from omegaconf import OmegaConf
 
+from lagom.cli.prepare import pending, prepare, show_plan
 from lagom.cli.progress import Display, exit_code, summarize
 from lagom.cli.training import say
-from lagom.cli.words import GROUPS, Refused, rewrite
+from lagom.cli.words import Refused, rewrite
 from lagom.experiment import storage
-from lagom.experiment.fingerprint import sources_digest
 from lagom.experiment.guard import execute
 from lagom.experiment.job import run
-from lagom.experiment.schema import check, flatten
-from lagom.experiment.sweep import (
-    expand,
-    experiment_folder,
-    experiment_name,
-    make_jobs,
-    parse_seeds,
-    plan,
-)
+from lagom.experiment.schema import flatten
+from lagom.experiment.sweep import expand, make_jobs, parse_seeds, plan
 
 
 def from_hydra(cfg):
@@ -52,10 +46,11 @@ class Sweeper(HydraSweeper):
         num_sample (int): draws of each interval for each grid point.
         sample_seed (int): seed of these draws.
         params (dict): sweeps from YAML; the command line has the last word on a key.
+        dry_run (bool): show what would be done, and how long it would take.
     """
 
-    def __init__(self, num_sample, sample_seed, params):
-        self.num_sample, self.sample_seed = num_sample, sample_seed
+    def __init__(self, num_sample, sample_seed, params, dry_run=False):
+        self.num_sample, self.sample_seed, self.dry_run = num_sample, sample_seed, dry_run
         self.params = flatten(OmegaConf.to_container(params)) if params else {}
 
     def setup(self, *, hydra_context, task_function, config):
@@ -68,7 +63,8 @@ class Sweeper(HydraSweeper):
     def sweep(self, arguments):
         """Run everything; leave through ``SystemExit`` with the contract's exit code."""
         start = time.monotonic()
-        words = [f"{key}={value}" for key, value in self.params.items()] + list(arguments)
+        params = [f"{key}={value}" for key, value in self.params.items()]
+        words = rewrite(params, self.loader.get_group_options("env")) + list(arguments)
         seeds = _seeds(self.config, words)
         words = [word for word in words if not word.startswith("seeds=")]
         try:
@@ -76,7 +72,17 @@ class Sweeper(HydraSweeper):
             varying = [{"algo": "algo.name", "env": "env.id"}.get(key, key) for key in varying]
         except ValueError as error:
             raise Refused(str(error)) from None
-        jobs = prepare(self.config, self.loader, combinations, varying, seeds)
+        folder, configs = prepare(self.config, self.loader, combinations)
+        named = [word.split("=")[0].lstrip("+") for word in words]  # conditions may vary too
+        varying += [
+            key
+            for key in dict.fromkeys(named)
+            if key not in varying and len({repr(config.get(key)) for config in configs}) > 1
+        ]
+        if self.dry_run:
+            show_plan(folder, configs, varying, seeds, getattr(self.launcher, "workers", None))
+            sys.exit(0)
+        jobs = _plan(folder, configs, varying, seeds)
         waiting = pending(jobs, fresh=self.config.fresh)
         if isinstance(self.launcher, Launcher):
             self.launcher.launch_jobs(waiting, varying)
@@ -126,7 +132,8 @@ class Launcher(HydraLauncher):
     def launch(self, job_overrides, initial_job_idx):
         """Jobs of another sweeper: each list of overrides is a configuration, with all seeds."""
         words = [list(words) for words in job_overrides]
-        jobs = prepare(self.config, self.loader, words, [], _seeds(self.config, []))
+        folder, configs = prepare(self.config, self.loader, words)
+        jobs = _plan(folder, configs, [], _seeds(self.config, []))
         self.launch_jobs(pending(jobs, fresh=self.config.fresh), [])
         returns = []
         for words in job_overrides:
@@ -163,10 +170,17 @@ class Launcher(HydraLauncher):
             sys.exit(128 + scheduler.asked)
 
 
+def _plan(folder, configs, varying, seeds):
+    """The jobs, with the table of the experiment written."""
+    try:
+        return make_jobs(folder, plan(folder, configs, varying), seeds)
+    except ValueError as error:  # what lies in the folder already
+        say(f"{error}; remove it, or choose another folder with name=...")
+        sys.exit(4)
+
+
 def _seeds(master, words):
     """The seeds: of the last word about them (``seeds=1,2,3`` too), or of the configuration."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
     seeds = OmegaConf.to_container(master)["seeds"]
     for override in OverridesParser.create().parse_overrides(words):
         if override.get_key_element() == "seeds":
@@ -176,100 +190,3 @@ def _seeds(master, words):
         return parse_seeds(seeds)
     except ValueError as error:
         raise Refused(str(error)) from None
-
-
-def prepare(master, loader, combinations, varying, seeds):
-    """Compose and check every configuration, try each kind once, and plan the jobs.
-
-    Raises:
-        Refused: all problems of all configurations; nothing was started.
-    """
-    known_envs = loader.get_group_options("env")
-    configs, complaints, defaults = [], {}, {}
-    for words in combinations:
-        words = rewrite(words, known_envs)
-        groups = tuple(word for word in words if word.split("=")[0] in GROUPS)
-        if groups not in defaults:
-            defaults[groups] = _compose(master, loader, groups)
-        config = _compose(master, loader, words)
-        for complaint in check(config, defaults[groups]):
-            complaints[complaint] = None  # each once
-        configs.append(config)
-    try:
-        name = master.name or (experiment_name(configs) if not complaints else "-")
-        folder = experiment_folder(master.hydra.sweep.dir, name)
-    except ValueError as error:
-        complaints[str(error)] = None
-    if not complaints:
-        complaints = _probe(configs, master.hydra.launcher.get("gpus"))
-    if complaints:
-        raise Refused("\n".join(complaints))
-    try:
-        return make_jobs(folder, plan(folder, configs, varying), seeds)
-    except ValueError as error:  # what lies in the folder already
-        say(f"{error}; remove it, or choose another folder with name=...")
-        sys.exit(4)
-
-
-def _compose(master, loader, words):
-    """The flat, plain configuration that ``words`` give."""
-    cfg = loader.load_sweep_config(master, list(words))
-    with open_dict(cfg):
-        del cfg["hydra"]
-    return flatten(OmegaConf.to_container(cfg, resolve=True))
-
-
-def _probe(configs, gpus=None):
-    """Build each combination of algorithm and environment once, in a process as jobs have."""
-    from lagom.experiment.job import probe
-    from lagom.experiment.scheduler import call
-
-    complaints, seen = {}, set()
-    deciding = ("algo.", "env.", "device", "agent.gamma")  # the last for normalized rewards
-    for config in configs:
-        if gpus:
-            config = {**config, "device": f"cuda:{gpus[0]}"}
-        kind = str([(k, v) for k, v in config.items() if k.startswith(deciding)])
-        if kind in seen:
-            continue
-        seen.add(kind)
-        try:
-            call(probe, config)
-        except Exception as error:  # anything that an environment does wrong
-            where = f"{config['algo.name']} on {config['env.id']}"
-            lines = str(error).strip().splitlines() or [""]
-            builtin = isinstance(error, ValueError | RuntimeError)
-            complaints[f"{where}: {'' if builtin else type(error).__name__ + ': '}{lines[0]}"] = (
-                None
-            )
-            complaints |= dict.fromkeys(lines[1:4])
-    return complaints
-
-
-def pending(jobs, fresh):
-    """The jobs that are not done.  Finished work is set aside first if it is to be made afresh."""
-    sources, waiting, foreign = sources_digest(), [], []
-    for job in jobs:
-        if fresh and job.logdir.exists():
-            with storage.lock(job.logdir):
-                say(f"{job.logdir} set aside as {storage.set_aside(job.logdir).name}")
-        try:
-            status = storage.read_json(job.logdir / "status.json")["status"]
-        except (OSError, ValueError, KeyError, TypeError):
-            status = "waiting"
-        if status != "done":
-            waiting.append(job)
-        else:
-            try:
-                if storage.read_json(job.logdir / "fingerprint.json")["sources"] != sources:
-                    foreign.append(job)
-            except (OSError, ValueError, KeyError, TypeError):
-                foreign.append(job)
-    if len(waiting) < len(jobs):
-        say(f"{len(jobs) - len(waiting)} of {len(jobs)} jobs are done already and are kept")
-    if foreign:
-        say(
-            f"{len(foreign)} of them were made by other code, for example {foreign[0].logdir}; "
-            "fresh=true makes them again, name=... goes to another folder"
-        )
-    return waiting

@@ -102,7 +102,7 @@ class Display:
 
 def summarize(jobs, varying, seconds):
     """Print what came out: a line for each configuration, and what to do next."""
-    print(f"{first_folder(jobs)}: {_states(jobs)} in {_duration(seconds)}")
+    print(f"{first_folder(jobs)}: {_states(jobs)} in {duration(seconds)}")
     rows = [["ID", *varying, "seeds", "return"]]
     for ID in dict.fromkeys(job.config["ID"] for job in jobs):
         same = [job for job in jobs if job.config["ID"] == ID]
@@ -111,14 +111,19 @@ def summarize(jobs, varying, seconds):
         returns = [s["return"] for s in done if isinstance(s.get("return"), int | float)]
         values = [str(same[0].config.get(key, "")) for key in varying]
         rows.append([str(ID), *values, f"{len(done)}/{len(same)}", _mean(returns)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        print("  " + "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip())
+    print_table(rows)
     for job in jobs:
         state = read_status(job)
         if state.get("status") in ("failed", "diverged"):
             print(f"  {state['status']}: {job.logdir}: {state.get('error')}", file=sys.stderr)
     print(f"next: lagom plot {first_folder(jobs)}")
+
+
+def print_table(rows):
+    """Print rows of text in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  " + "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip())
 
 
 def exit_code(jobs):
@@ -181,7 +186,8 @@ def _count(n, noun):
     return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
-def _duration(seconds):
+def duration(seconds):
+    """``seconds`` as people say it."""
     minutes, seconds = divmod(round(seconds), 60)
     return (
         f"{minutes // 60} h {minutes % 60} min"

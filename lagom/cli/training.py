@@ -34,7 +34,10 @@ def run(command, words):
         check_groups(overrides, dirs)
         if any(w.startswith("hydra.mode=") and not w.endswith("=MULTIRUN") for w in overrides):
             raise Refused("hydra.mode: expected MULTIRUN; hydra/launcher=basic runs in process")
-        flags = [flag for flag in flags if flag not in ("--run", "-r")]  # a sweep of one
+        if "--dry-run" in flags:
+            overrides.append("hydra.sweeper.dry_run=true")
+        ours = ("--run", "-r", "--dry-run")  # one run is a sweep of one
+        flags = [flag for flag in flags if flag not in ours]
         known_envs = options("env", dirs)
         for word in overrides:
             if word.startswith("env=") and rewrite([word], known_envs) != [word]:
@@ -78,7 +81,8 @@ def _help(command, dirs):
         "  seeds=5 or seeds=[1,2,3]   train.timestep=1e6   eval.every=1e4   name=my-study",
         "  hydra.launcher.workers=2   hydra.sweeper.num_sample=10   hydra/launcher=basic",
         "",
-        "  --cfg job       print the configuration     --config-dir DIR  more configurations",
+        "  --dry-run       show what would be done     --config-dir DIR  more configurations",
+        "  --cfg job       print the configuration",
         "  --hydra-help    every flag of Hydra         --debug           show tracebacks",
     ]
     return "\n".join(lines)
@@ -97,7 +101,9 @@ def _hydra(flags, overrides, dirs, debug):
     from omegaconf.errors import OmegaConfBaseException
 
     from lagom.cli.plugins import from_hydra
+    from lagom.cli.prepare import register_resolvers
 
+    register_resolvers()
     if dirs and not any(word.startswith("hydra.searchpath=") for word in overrides):
         paths = ",".join(f"file://{folder.resolve()}" for folder in dirs)
         overrides = [*overrides, f"hydra.searchpath=[{paths}]"]

@@ -17,7 +17,7 @@ _WITH_VALUE = {
 _FLAGS = {
     *_WITH_VALUE,
     *("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m"),
-    *("--info", "-i"),
+    *("--info", "-i", "--dry-run"),
 }
 _INFO = {"all", "config", "defaults", "defaults-tree", "plugins", "searchpath"}
 
@@ -118,11 +118,15 @@ def rewrite(overrides, known_envs):
     """Shorthands in full.
 
     ``env=<id>`` without a file of that name is ``env=gym env.id=<id>``; ``env.kwargs.x=1`` and the
-    like need no ``+``.  Sweeps are left for later, when they have been expanded.
+    like need no ``+``; an interpolation such as ``${pick:...}`` needs no quotes.  Sweeps are left
+    for later, when they have been expanded.
     """
     words = []
     for word in overrides:
         key, _, value = word.partition("=")
+        if _is_interpolation(value):  # the grammar of overrides stops at its braces and quotes
+            escaped = value.replace("\\'", "'").replace("'", "\\'")
+            word = f"{key}='{escaped}'"
         if key == "env" and not {",", "("} & set(value) and value not in known_envs:
             words += ["env=gym", f"env.id={value}"]
         elif key.startswith(tuple(f"{free}." for free in FREE)):
@@ -130,3 +134,13 @@ def rewrite(overrides, known_envs):
         else:
             words.append(word)
     return words
+
+
+def _is_interpolation(value):
+    """Whether all of ``value`` is one ``${...}``."""
+    depth = 0
+    for i, letter in enumerate(value):
+        depth += (letter == "{") - (letter == "}")
+        if i > 1 and depth == 0:
+            return value.startswith("${") and i == len(value) - 1
+    return False

@@ -123,21 +123,23 @@ def experiment_folder(root, name):
     return Path(root) / path
 
 
-def plan(folder, configs, varying):
-    """Give each configuration its ID, and write the table of the experiment.
+def number(folder, configs):
+    """Give each configuration its ID.
 
     A configuration that ``folder`` knows keeps its ID; a new one gets the next.  Seeds are no part
     of a configuration, so more seeds, samples or grid values extend an experiment.
 
     Args:
-        folder (Path): the experiment's folder; made if missing.
+        folder (Path): the experiment's folder; it may be missing.
         configs (list): flat configurations.
-        varying (list): keys to show first in the table.
 
     Returns:
-        list: the configurations with ``ID``, without what is no hyperparameter.
+        tuple: the configurations with ``ID``, each once, without what is no hyperparameter; and all
+        that ``folder`` then knows, by ID.
+
+    Raises:
+        ValueError: a configuration in ``folder`` is damaged; the message names it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     known = {}
     for path in folder.glob("*/config.yml"):
         if path.parent.name.isdigit():
@@ -145,18 +147,36 @@ def plan(folder, configs, varying):
             if not isinstance(config, dict):
                 raise ValueError(f"{path}: not a configuration; expected keys and values")
             known[identity(config)] = {**config, "ID": int(path.parent.name)}
-    planned = []
+    ID = 1 + max((config["ID"] for config in known.values()), default=-1)
+    numbered = {}
     for config in configs:
         config = {k: v for k, v in config.items() if k not in _BOOKKEEPING and k != "ID"}
         digest = identity(config)
         if digest not in known:
-            ID = 1 + max((c["ID"] for c in known.values()), default=-1)
             known[digest] = {"ID": ID, **config}
-            (folder / str(ID)).mkdir(exist_ok=True)
-            storage.write_yaml(folder / str(ID) / "config.yml", known[digest])
-        if known[digest] not in planned:
-            planned.append(known[digest])
-    table = sorted(known.values(), key=lambda config: config["ID"])
+            ID += 1
+        numbered[digest] = known[digest]
+    return [*numbered.values()], sorted(known.values(), key=lambda config: config["ID"])
+
+
+def plan(folder, configs, varying):
+    """Number the configurations, and write them and the table of the experiment.
+
+    Args:
+        folder (Path): the experiment's folder; made if missing.
+        configs (list): flat configurations.
+        varying (list): keys to show first in the table.
+
+    Returns:
+        list: the configurations as :func:`number` gives them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    planned, table = number(folder, configs)
+    for config in planned:
+        path = folder / str(config["ID"]) / "config.yml"
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            storage.write_yaml(path, config)
     storage.write_pickle(folder / "configs.pkl", table)
     keys = dict.fromkeys(["ID", *varying, *(key for config in table for key in config)])
     keys = [key for key in keys if any(key in config for config in table)]

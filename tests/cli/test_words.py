@@ -132,3 +132,18 @@ def test_target_is_refused_by_name(word):
 )
 def test_shorthands(word, expected):
     assert rewrite([word], ["CartPole-v1", "gym"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("a=${pick:${env.id},{Ant-v2: 1}}", "a='${pick:${env.id},{Ant-v2: 1}}'"),
+        ("""a=${calc:"1 if b == 'c' else 2"}""", """a='${calc:"1 if b == \\'c\\' else 2"}'"""),
+        ("a=${b},${c}", "a=${b},${c}"),  # a sweep of two
+        ("a=x${b}", "a=x${b}"),
+        ("a='${b}'", "a='${b}'"),
+        ("a=${b", "a=${b"),
+    ],
+)
+def test_interpolations_need_no_quotes(word, expected):
+    assert rewrite([word], []) == [expected]
