@@ -13,29 +13,33 @@ from pathlib import Path
 import numpy as np
 
 from lagom.experiment import storage
+from lagom.experiment.row_files import RowFiles
 
 _LEFTOVER = ".[0-9]*.*"  # what a killed process did not finish, or did not finish removing
-_MARKS = {"__array__", "__tensor__", "__tuple__", "__items__"}
+_MARKS = {"__array__", "__tensor__", "__tuple__", "__items__", "__rows__"}
 
 
 def pack(tree):
     """Split a tree of state into JSON values and named arrays.
 
     Args:
-        tree (object): nested dictionaries, lists and tuples of numbers, strings, None, NumPy arrays
-            and tensors.
+        tree (object): nested dictionaries, lists and tuples of numbers, strings, None, NumPy
+            arrays, tensors and :class:`Rows`.
 
     Returns:
-        tuple: the tree with arrays replaced by their names, and a dictionary of NumPy arrays.
+        tuple: the tree with arrays replaced by their names, and a dictionary of NumPy arrays, which
+        are copies, and of Rows, which are not.
 
     Raises:
         TypeError: the tree holds anything else; the message names the place.
     """
+    from lagom.data.rows import Rows
+
     arrays = {}
 
     def store(x, where):
         name = f"{where}~{len(arrays)}" if where in arrays else where  # "a.b" and "a" -> "b"
-        arrays[name] = x.copy(order="C")
+        arrays[name] = x.copy(order="C") if isinstance(x, np.ndarray) else x
         return name
 
     def walk(x, where):
@@ -45,6 +49,8 @@ def pack(tree):
             return x.item()
         if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
             return {"__array__": store(x, where)}
+        if isinstance(x, Rows):
+            return {"__rows__": store(x, where)}
         if type(x).__module__.split(".")[0] == "torch" and hasattr(x, "detach"):
             return {"__tensor__": store(x.detach().cpu().numpy(), where)}
         if isinstance(x, dict):
@@ -66,8 +72,8 @@ def unpack(tree, arrays):
         return [unpack(value, arrays) for value in tree]
     if not isinstance(tree, dict):
         return tree
-    if "__array__" in tree:
-        return arrays[tree["__array__"]]
+    if "__array__" in tree or "__rows__" in tree:
+        return arrays[tree.get("__array__", tree.get("__rows__"))]
     if "__tensor__" in tree:
         import torch
 
@@ -101,22 +107,28 @@ def read_arrays(path):
         raise ValueError(f"{path}: not readable as safetensors ({error})") from None
 
 
-def write_checkpoint(folder, timestep, state, keep):
+def write_checkpoint(folder, timestep, state, keep, row_files=None):
     """Save ``state`` as ``folder/<timestep>`` and remove all but the newest ``keep`` checkpoints.
 
-    The checkpoint is on the disk, under its name, before an older one goes.
+    The checkpoint is on the disk, under its name, before an older one goes.  Tables of rows lie in
+    ``folder/rows``, shared by the checkpoints; ``row_files`` (RowFiles) knows what is there.
     """
+    from lagom.data.rows import Rows
+
     folder = Path(folder)
+    row_files = row_files or RowFiles(folder / "rows")
     folder.mkdir(exist_ok=True)
     for leftover in folder.glob(_LEFTOVER):
         shutil.rmtree(leftover)
     temporary = folder / f".{timestep}.{os.getpid()}"
     temporary.mkdir()
     tree, arrays = pack(state)
+    rows = {name: arrays.pop(name) for name in [*arrays] if isinstance(arrays[name], Rows)}
     storage.write_json(temporary / "state.json", tree)
     write_arrays(temporary / "arrays.safetensors", arrays)
     files = {file.name: _hash(file) for file in sorted(temporary.iterdir())}
-    manifest = {"format": storage.FORMAT, "timestep": timestep, "sha256": files}
+    entries = {name: row_files.write(name.lstrip("."), x) for name, x in rows.items()}
+    manifest = {"format": storage.FORMAT, "timestep": timestep, "sha256": files, "rows": entries}
     storage.write_json(temporary / "manifest.json", manifest)
     final = folder / str(timestep)
     if final.exists():  # a damaged one that was passed over on resuming
@@ -125,10 +137,16 @@ def write_checkpoint(folder, timestep, state, keep):
     storage.sync_folder(folder)
     for old in [*_checkpoints(folder)[keep:], *folder.glob(_LEFTOVER)]:
         shutil.rmtree(old)
+    if row_files.folder.is_dir():
+        row_files.remove_all_but(map(_rows_of, _checkpoints(folder)))
 
 
-def read_checkpoint(folder):
+def read_checkpoint(folder, row_files=None):
     """The newest undamaged checkpoint in ``folder``.
+
+    Args:
+        folder (Path): with checkpoints.
+        row_files (RowFiles): learns which rows are there, for the next ``write_checkpoint``.
 
     Returns:
         tuple: the state, or None if there is no checkpoint; and a list of messages about damaged
@@ -138,7 +156,9 @@ def read_checkpoint(folder):
         ValueError: there are checkpoints, but all of them are damaged.
     """
     complaints = []
+    row_files = row_files or RowFiles(Path(folder) / "rows")
     for path in _checkpoints(Path(folder)):
+        row_files.saved = {}
         try:
             manifest = storage.read_json(path / "manifest.json")
             if manifest["format"] > storage.FORMAT:
@@ -146,8 +166,10 @@ def read_checkpoint(folder):
             for name, digest in manifest["sha256"].items():
                 if _hash(path / name) != digest:
                     raise ValueError(f"{path}: damaged ({name}: hash differs)")
-            state = storage.read_json(path / "state.json"), read_arrays(path / "arrays.safetensors")
-            return unpack(*state), complaints
+            arrays = read_arrays(path / "arrays.safetensors")
+            for name, entry in manifest.get("rows", {}).items():
+                arrays[name] = row_files.read(name.lstrip("."), entry)
+            return unpack(storage.read_json(path / "state.json"), arrays), complaints
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             complaints.append(str(error) if str(path) in str(error) else f"{path}: {error!r}")
     if complaints:
@@ -161,6 +183,15 @@ def _checkpoints(folder):
     """Checkpoint folders, newest first."""
     found = [path for path in folder.glob("*") if re.fullmatch(r"\d+", path.name)]
     return sorted(found, key=lambda path: int(path.name), reverse=True)
+
+
+def _rows_of(checkpoint):
+    """What the manifest says of rows, by the names of their folders."""
+    try:
+        rows = storage.read_json(checkpoint / "manifest.json")["rows"]
+        return {name.lstrip("."): entry for name, entry in rows.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}  # damaged; nothing can be read back by it
 
 
 def _hash(path):

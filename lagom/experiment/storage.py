@@ -40,6 +40,23 @@ def write_bytes(path, data, sync=True):
         sync_folder(path.parent)
 
 
+def append_bytes(path, data, offset):
+    """Write ``data`` into the file ``path`` at ``offset``, drop what lay behind, wait for the disk.
+
+    The caller notes elsewhere, afterwards, how much of the file counts.
+    """
+    path = Path(path)
+    is_new = not path.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab") as file:
+        file.truncate(offset)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if is_new:
+        sync_folder(path.parent)
+
+
 def write_json(path, value, sync=True):
     """Replace ``path`` by ``value`` as indented JSON; NaN and infinities are kept."""
     write_bytes(path, (json.dumps(value, indent=1) + "\n").encode(), sync)

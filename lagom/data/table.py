@@ -1,0 +1,191 @@
+"""Where a replay buffer keeps trajectories: every observation once, in rows of bytes."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from lagom.data.rows import Rows
+
+
+class Table:
+    """Rings of rows, one for each stream, in one array.
+
+    A row holds an observation and what followed: action, reward, whether that was the end.  What
+    came next is the observation in the stream's next row; what an episode ended on has a row of its
+    own.  Slot ``r`` of stream ``b`` is row ``r * num_stream + b``: successors lie ``num_stream``
+    rows further on, around the ring too, and one gather reads rows together with theirs.
+
+    Args:
+        capacity (int): rows.
+        num_stream (int): sub-environments; each has the same share of the rows.
+
+    Attributes:
+        array (ndarray): ``[num_row]``, structured; None before the first ``append``.
+        fields (dict): its columns.
+        valid (ndarray): ``[num_row]`` bool, rows that hold a transition and have a successor.
+        num_valid (int): number of those.
+        num_used (int): rows up to the last one that was ever written.
+
+    Raises:
+        ValueError: if there are not at least one stream and two rows for each.
+    """
+
+    def __init__(self, capacity, num_stream):
+        if num_stream < 1 or capacity < 2 * num_stream:
+            raise ValueError(
+                f"ReplayBuffer: capacity is {capacity!r} and num_stream {num_stream!r}; "
+                "expected at least one stream, and two rows for each"
+            )
+        self.num_stream = num_stream
+        self.num_row = (capacity // num_stream + 1) * num_stream  # one slot per stream is open
+        self.num_valid = self.num_used = 0
+        self.array = None
+
+    @property
+    def nbytes(self):
+        """Bytes of memory reserved."""
+        return 0 if self.array is None else self.array.nbytes + self.valid.nbytes
+
+    def allocate(self, leaves):
+        """Reserve the memory for rows of ``leaves``, name -> anything with a dtype and a shape."""
+        fields = []
+        for name, x in leaves.items():
+            if x.dtype is None or x.shape is None or x.dtype.kind not in "biuf":
+                raise ValueError(f"ReplayBuffer: {name} is {x!r}; expected an array of numbers")
+            fields.append((name, x.dtype, x.shape))
+        fields.sort(key=lambda field: -field[1].alignment)  # leaves no gaps
+        fields += [("reward", np.float32), ("terminated", bool), ("end", bool)]
+        dtype = np.dtype(fields, align=True)  # tensors can be made of the fields as they lie
+        needed, there = self.num_row * (dtype.itemsize + 1), _memory()
+        if needed > there:
+            raise ValueError(
+                f"ReplayBuffer: {self.num_row} rows take {needed / 1e9:.1f} GB; expected at most "
+                f"the {there / 1e9:.1f} GB of memory here; lower the capacity"
+            )
+        self.layout = {name: [x.dtype.str, list(x.shape)] for name, x in leaves.items()}
+        self.array = np.zeros(self.num_row, dtype)
+        self.fields = {name: self.array[name] for name in dtype.names}
+        self.valid = np.zeros(self.num_row, bool)
+        ring = self.array.view(np.uint8).reshape(-1, self.num_stream, dtype.itemsize)
+        self._rows = [Rows(ring[:, b]) for b in range(self.num_stream)]
+        self._running = [False] * self.num_stream  # the open slot holds the newest observation
+        self.num_valid = self.num_used = 0
+
+    def append(self, tau):
+        """Write one trajectory; return the rows that have changed."""
+        b, finished, arrays = tau.stream, bool(tau.finished), self._arrays(tau)
+        rows = self._rows[b]
+        if self._running[b] and not self._continues(b, arrays):
+            self.fields["end"][self._open(b)] = True
+            rows.count += 1
+        T = min(tau.T, rows.capacity - 1 - finished)  # the newest, of a very long one
+
+        # T transitions, what the episode ended on, and the open slot; while an episode goes on,
+        # its newest observation is in that.
+        where = rows.slots(rows.count, rows.count + T + finished + 1) * self.num_stream + b
+        for name, x in arrays.items():
+            num = T + name.startswith("observation")
+            self.fields[name][where[:num]] = x[-num:]
+        self.fields["terminated"][where] = False
+        self.fields["terminated"][where[T - 1]] = tau.terminated
+        self.fields["end"][where] = False
+        self.fields["end"][where[T:-1]] = True
+
+        self.num_valid += T - np.count_nonzero(self.valid[where])
+        self.valid[where[:T]], self.valid[where[T:]] = True, False
+        rows.count += T + finished
+        self._note_use(b)
+        self._running[b] = not finished
+        return where
+
+    def _arrays(self, tau):
+        """The arrays of a trajectory by the names of their fields, looked through."""
+        if tau.T < 1 or not 0 <= tau.stream < self.num_stream:
+            raise ValueError(
+                f"ReplayBuffer.add: got a trajectory with T {tau.T} and stream {tau.stream}; "
+                f"expected at least one step, and a stream below num_stream, {self.num_stream}"
+            )
+        arrays = leaves("observation", tau.observations) | leaves("action", tau.actions)
+        if self.array is None:
+            self.allocate({name: x[0] for name, x in arrays.items()})
+        if arrays.keys() != self.layout.keys():
+            raise ValueError(f"ReplayBuffer.add: got {[*arrays]}; expected {[*self.layout]}")
+        arrays["reward"] = np.asarray(tau.rewards)
+        for name, x in arrays.items():
+            field = self.fields[name]
+            shape = (tau.T + name.startswith("observation"), *field.shape[1:])
+            if x.shape != shape or not np.can_cast(x.dtype, field.dtype, "same_kind"):
+                raise ValueError(
+                    f"ReplayBuffer.add: {name} is {x.dtype} of shape {x.shape}; "
+                    f"expected {field.dtype} of shape {shape}"
+                )
+        return arrays
+
+    def _open(self, b):
+        """Row of the open slot of a stream."""
+        rows = self._rows[b]
+        return rows.count % rows.capacity * self.num_stream + b
+
+    def _note_use(self, b):
+        last = min(self._rows[b].count, self._rows[b].capacity - 1) * self.num_stream + b
+        self.num_used = max(self.num_used, last + 1)
+
+    def _continues(self, b, arrays):
+        """Whether the arrays begin with the newest observation of the stream."""
+        row = self._open(b)
+        return all(
+            field[row].tobytes() == arrays[name][0].astype(field.dtype).tobytes()
+            for name, field in self.fields.items()
+            if name.startswith("observation")
+        )
+
+    def state_dict(self):
+        """Plain values, the open rows, and for each stream a window on its ring, not a copy."""
+        if self.array is None:
+            return {"layout": {}}
+        return {
+            "layout": self.layout,
+            "rows": [Rows(rows.ring, rows.count) for rows in self._rows],
+            # As bytes: indexing a structured array leaves the gaps between fields to chance.
+            "open": np.stack([rows.ring[rows.count % rows.capacity] for rows in self._rows]),
+            "running": [*self._running],
+        }
+
+    def load_state_dict(self, state):
+        """Go on from ``state``.  Rows are copied, so their rings may be memory maps."""
+        self.array, self.num_valid, self.num_used = None, 0, 0
+        if not state["layout"]:
+            return
+        self.allocate(
+            {name: np.empty(shape, kind) for name, (kind, shape) in state["layout"].items()}
+        )
+        saved, own = ([rows.ring.shape for rows in x] for x in (state["rows"], self._rows))
+        if saved != own:
+            raise ValueError(f"ReplayBuffer: got rings of shapes {saved}; expected {own}")
+        for b, (rows, saved) in enumerate(zip(self._rows, state["rows"], strict=True)):
+            num = min(saved.count, saved.capacity)
+            rows.ring[:num], rows.count = saved.ring[:num], saved.count
+            where = rows.slots(rows.oldest, rows.count) * self.num_stream + b
+            self.valid[where] = ~self.fields["end"][where]
+            rows.ring[rows.count % rows.capacity] = state["open"][b]
+            self._note_use(b)
+        self._running = [*state["running"]]
+        self.num_valid = int(np.count_nonzero(self.valid))
+
+
+def leaves(name, x):
+    """The arrays (or spaces) that make up ``x``; those of dictionaries are named ``name.key``."""
+    if isinstance(x, list) and x and isinstance(x[0], Mapping):
+        x = {key: np.stack([step[key] for step in x]) for key in x[0]}
+    x = {f"{name}.{key}": part for key, part in x.items()} if isinstance(x, Mapping) else {name: x}
+    return {key: part if hasattr(part, "dtype") else np.asarray(part) for key, part in x.items()}
+
+
+def _memory():
+    """Bytes of memory for this process: the machine's, or its share of that in a container."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    share = limit.read_text().strip() if limit.exists() else "max"
+    return total if share == "max" else min(total, int(share))
