@@ -28,11 +28,13 @@ _WHERE = {
     "Logger": "logger",
     "BaseEngine": "engine",
     "OnPolicyEngine": "engine",
+    "OffPolicyEngine": "engine",
     "ESEngine": "engine",
     "BaseRunner": "runner",
     "EpisodeRunner": "runner",
     "StepRunner": "runner",
     "BaseES": "es",
+    "CEM": "es",
     "CMAES": "es",
 }
 __all__ = ["__version__", *_WHERE]

@@ -5,7 +5,9 @@ from time import perf_counter
 
 import numpy as np
 
+from lagom.data import PrioritizedReplayBuffer, ReplayBuffer
 from lagom.runner import EpisodeRunner, StepRunner
+from lagom.transform import LinearSchedule
 
 
 class BaseEngine(ABC):
@@ -127,6 +129,95 @@ class OnPolicyEngine(BaseEngine):
     def load_state_dict(self, state):
         super().load_state_dict(state)
         self.runner.load_state_dict(state["runner"])
+
+
+class OffPolicyEngine(BaseEngine):
+    """Collect a little, remember it, learn from what is remembered; an iteration is many of these.
+
+    Before anything is learned, ``train.warmup`` steps are taken at random.  Then, after each
+    ``train.every`` steps of every sub-environment, the agent learns from ``train.replay_ratio``
+    minibatches for each step taken.
+    """
+
+    def __init__(self, config, agent=None, env=None, eval_env=None, **kwargs):
+        super().__init__(config, agent, env, eval_env, **kwargs)
+        self.runner = StepRunner(reset_on_call=False)
+        self.replay = _make_replay(config, env.num_envs)
+        self.replay.allocate(env.single_observation_space, env.single_action_space)
+        self.beta = LinearSchedule(config["replay.beta"], 1.0, config["train.timestep"])
+        self.owed = 0.0  # minibatches to learn from, of steps already taken
+
+    def train(self, n=None, **kwargs):
+        config, B = self.config, self.env.num_envs
+        self.agent.train()
+        start = perf_counter()
+        before, learn_seconds, rows = self.timestep, 0.0, []
+        timestep, budget = before, config["train.timestep"]
+        if before < config["train.warmup"]:  # once: iterations have the same columns
+            from lagom.agent import RandomAgent  # torch, which this module does not need
+
+            num_step = -(-(config["train.warmup"] - before) // B)
+            self.replay.add(self.runner(RandomAgent(config, self.env, "cpu"), self.env, num_step))
+            timestep += num_step * B
+        end = max(timestep + B, min(timestep + B * config["train.num_step"], budget))
+        while timestep < end or not rows:
+            num_step = min(config["train.every"], max(-(-(end - timestep) // B), 1))
+            D = self.runner(self.agent, self.env, num_step, timestep=timestep)
+            self.replay.add(D)
+            timestep += num_step * B
+            self.owed += num_step * B * config["train.replay_ratio"]
+            begin = perf_counter()
+            while self.owed >= 1:
+                self.owed -= 1
+                rows.append(self._learn(timestep))
+            learn_seconds += perf_counter() - begin
+        return {
+            "iteration": n,
+            **self._count(timestep - before, self.env.pop_episodes()),
+            **{key: float(np.mean([row[key] for row in rows])) for key in rows[0]},
+            "collect_seconds": perf_counter() - start - learn_seconds,
+            "learn_seconds": learn_seconds,
+        }
+
+    def _learn(self, timestep):
+        if self.config["replay.prioritized"]:
+            self.replay.beta = self.beta(timestep)
+        batch = self.replay.sample(self.config["agent.batch_size"], self.agent.rng)
+        out = self.agent.learn(batch, timestep=timestep)
+        td_error = out.pop("td_error", None)
+        if "weight" in batch:
+            self.replay.update(batch["index"], td_error)
+        return out
+
+    def restart(self, seed):
+        self.runner.observation, _ = self.env.reset(seed=seed)
+
+    def state_dict(self):
+        return {
+            **super().state_dict(),
+            "runner": self.runner.state_dict(),
+            "replay": self.replay.state_dict(),
+            "owed": self.owed,
+        }
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.runner.load_state_dict(state["runner"])
+        self.replay.load_state_dict(state["replay"])
+        self.owed = state["owed"]
+
+
+def _make_replay(config, num_stream):
+    kwargs = {
+        "capacity": config["replay.capacity"],
+        "num_stream": num_stream,
+        "n_step": config["replay.n_step"],
+        "gamma": config["agent.gamma"],
+    }
+    if not config["replay.prioritized"]:
+        return ReplayBuffer(**kwargs)
+    alpha, beta = config["replay.alpha"], config["replay.beta"]
+    return PrioritizedReplayBuffer(**kwargs, alpha=alpha, beta=beta)
 
 
 class ESEngine(BaseEngine):

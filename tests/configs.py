@@ -18,6 +18,19 @@ TINY = {
     "eval.episodes": 2,
     "checkpoint.every": 64,
 }
+TINY_REPLAY = {
+    "train.timestep": 128,
+    "train.num_step": 8,
+    "train.warmup": 16,
+    "env.num_env": 2,
+    "agent.batch_size": 8,
+    "agent.hidden_sizes": [8],
+    "replay.capacity": 80,  # it overflows, but not between two checkpoints
+    "replay.n_step": 2,
+    "eval.every": 60,
+    "eval.episodes": 2,
+    "checkpoint.every": 40,
+}
 TINY_ES = {
     "train.timestep": 400,
     "es.popsize": 4,

@@ -19,6 +19,8 @@ def names(group):
 
 TINY = {  # a key is used where the algorithm has it
     "train.timestep": 100,
+    "train.warmup": 20,
+    "replay.capacity": 100,
     "train.num_step": 8,
     "agent.batch_size": 16,
     "eval.episodes": 2,
@@ -26,12 +28,15 @@ TINY = {  # a key is used where the algorithm has it
 }
 
 
+CONTINUOUS = {"sac"}  # algorithms that serve Box actions only
+
+
 @pytest.mark.parametrize("algo", names("algo"))
 def test_every_algorithm_trains_two_iterations_from_its_file(algo):
     known = flat_config(f"algo={algo}")
-    config = flat_config(
-        f"algo={algo}", *(f"{key}={value}" for key, value in TINY.items() if key in known)
-    )
+    env = "Pendulum-v1" if algo in CONTINUOUS else "CartPole-v1"
+    words = [f"{key}={value}" for key, value in TINY.items() if key in known]
+    config = flat_config(f"algo={algo}", f"env={env}", *words)
     before = repr(config)
 
     set_global_seeds(0)

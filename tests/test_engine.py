@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from envs.count_env import CountEnv
 
-from lagom import BaseAgent, BaseEngine, ESEngine, OnPolicyEngine
+from lagom import BaseAgent, BaseEngine, ESEngine, OffPolicyEngine, OnPolicyEngine
+from lagom.data import ReplayBuffer
 from lagom.envs import RecordEpisodeStatistics, VecEnv
 from lagom.es import BaseES, Result
 from lagom.networks import Linear
@@ -137,6 +138,91 @@ def test_restart_begins_new_episodes():
 
 
 # ESEngine
+
+
+# OffPolicyEngine
+
+REPLAY = {
+    **CONFIG,
+    **{"train.timestep": 40, "train.num_step": 6, "train.warmup": 5, "train.every": 2},
+    **{"train.replay_ratio": 0.5, "replay.capacity": 100, "replay.n_step": 1, "replay.beta": 0.4},
+    **{"replay.alpha": 0.5, "replay.prioritized": False, "agent.gamma": 0.5, "agent.batch_size": 3},
+}
+
+
+class ReplaySpy(Spy):
+    def learn(self, D, timestep, **kwargs):
+        self.learned.append(D)
+        self.timesteps.append(timestep)
+        error = {"td_error": np.arange(3.0)} if "weight" in D else {}
+        return {"loss": float(timestep), **error}
+
+
+def off_policy(**config):
+    env = make_env()
+    return OffPolicyEngine(REPLAY | config, agent=ReplaySpy(env), env=env, eval_env=make_env())
+
+
+def test_an_iteration_is_many_small_ones():
+    engine = off_policy()
+    rows = [engine.train(n) for n in (1, 2, 3)]
+
+    # Two environments: warm-up 6 (5 rounded up), then 6 steps of each in pairs, up to the budget.
+    assert [row["timestep"] for row in rows] == [18, 30, 40]
+    assert [row["episode"] for row in rows] == [6, 10, 12]  # of three steps each
+    assert engine.agent.timesteps == [t for t in range(10, 41, 4) for _ in range(2)] + [40] * (
+        1 if (40 - 30) % 4 else 0
+    )
+    assert rows[0]["loss"] == np.mean([10, 10, 14, 14, 18, 18])
+    assert engine.agent.modes == ["train"] * 17  # and none in the warm-up
+    assert rows[0].keys() == rows[1].keys()
+    assert len(engine.replay) == 40
+
+
+def test_minibatches_owed_are_carried_over():
+    engine = off_policy(**{"train.replay_ratio": 0.3})
+    engine.train(1)
+
+    assert len(engine.agent.learned) == 3  # 12 steps x 0.3 = 3.6
+    assert engine.owed == pytest.approx(0.6)
+    engine.train(2)
+    assert len(engine.agent.learned) == 7
+
+
+def test_samples_come_from_the_generator_of_the_agent():
+    one, two = off_policy(), off_policy()
+    two.agent.rng.bit_generator.state = one.agent.rng.bit_generator.state
+    for engine in (one, two):
+        engine.env.reset(seed=1)
+        engine.train(1)
+
+    for a, b in zip(one.agent.learned, two.agent.learned, strict=True):
+        np.testing.assert_array_equal(a["index"], b["index"])
+
+
+def test_priorities_are_updated_and_their_bias_ends_corrected():
+    engine = off_policy(**{"replay.prioritized": True})
+    while engine.timestep < 40:
+        engine.train()
+
+    assert engine.replay.beta == 1.0
+    assert engine.agent.learned[0]["weight"].shape == (3,)
+    fresh = ReplayBuffer.__len__(engine.replay)
+    sampled = np.concatenate([D["index"] for D in engine.agent.learned])
+    state = engine.replay.state_dict()
+    assert fresh == 40
+    assert state["largest"] == pytest.approx(2.0, abs=1e-4)  # the last error of each sample
+    assert np.any(state["priority"][sampled] < 1)
+
+
+def test_off_policy_state_round_trip():
+    one, two = off_policy(), off_policy()
+    one.train(1)
+    two.load_state_dict(one.state_dict())
+    for name in ("timestep", "episode", "owed"):
+        assert getattr(one, name) == getattr(two, name)
+    assert len(two.replay) == len(one.replay) == 18
+    np.testing.assert_array_equal(two.runner.observation, one.runner.observation)
 
 
 class SpyES(BaseES):

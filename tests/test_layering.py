@@ -18,7 +18,7 @@ ARROWS = {
     "__main__": "cli",
     "_checkout": "",
     "transform": "",
-    "utils": "",
+    "utils": "(experiment.storage)",
     "experiment.storage": "",  # a leaf, for all who write files
     "experiment.journal": "experiment.storage",
     "logger": "experiment.storage",
@@ -30,9 +30,10 @@ ARROWS = {
     "networks": "utils experiment.storage",
     "agent": "networks utils",
     "runner": "data envs",
-    "engine": "agent data envs es runner utils",
+    "engine": "data envs es runner transform utils (agent)",
     # Jobs are built of what they name; the parent process stays light.
-    "experiment": "experiment.storage experiment.journal logger utils (agent) (envs) (algorithms)",
+    "experiment": "experiment.storage experiment.journal logger utils "
+    "(agent) (data) (envs) (algorithms)",
     "experiment.preload": "engine networks experiment",
     "cli": "lagom experiment experiment.storage vis utils",
     "_plugins": "cli",
@@ -66,6 +67,7 @@ THIRD_PARTY = {
     "experiment.sweep": "numpy (hydra) (omegaconf)",
     "cli": "typer numpy (rich) (hydra) (omegaconf) (yaml) (torch) (matplotlib) (pandas)",
     "cli.plugins": "hydra omegaconf",
+    "cli.prepare": "hydra omegaconf",
     "_plugins": "",
     "algorithms": "numpy torch gymnasium",
 }

@@ -3,12 +3,14 @@
 import math
 from contextlib import closing
 from itertools import count
+from time import perf_counter
 
 import numpy as np
 
 from lagom.experiment.checkpoint import read_checkpoint, write_checkpoint
 from lagom.experiment.guard import Stopped, report, stop_signals
 from lagom.experiment.logs import JobLogs
+from lagom.experiment.row_files import RowFiles
 from lagom.utils import (
     Seeder,
     import_from_here,
@@ -38,9 +40,12 @@ def run(config, seed, device, logdir):
     env, eval_env = make_envs(config, seed)
     agent = resolve(config, "algo.agent")(config, env, device)
     engine = resolve(config, "algo.engine")(config, agent=agent, env=env, eval_env=eval_env)
+    if hasattr(engine, "replay"):
+        print(f"replay buffer: at most {engine.replay.nbytes / 1e6:.0f} MB")
     logs, first, restart_seeds = JobLogs(logdir), 1, Seeder(seed ^ 1)
 
-    state, complaints = read_checkpoint(logdir / "checkpoints")
+    row_files = RowFiles(logdir / "checkpoints" / "rows")
+    state, complaints = read_checkpoint(logdir / "checkpoints", row_files)
     for complaint in complaints:
         print(f"checkpoint passed over: {complaint}")
     if state is not None:
@@ -61,7 +66,7 @@ def run(config, seed, device, logdir):
             "random": random_state(),
         }
         keep = config["checkpoint.keep"]
-        write_checkpoint(logdir / "checkpoints", engine.timestep, state, keep)
+        write_checkpoint(logdir / "checkpoints", engine.timestep, state, keep, row_files)
 
     def restart():
         if not env.can_capture:  # the uninterrupted run begins new episodes here too
@@ -125,6 +130,36 @@ def probe(config):
     env.step(agent.choose_action(obs)["action"])
     env.close()
     eval_env.close()
+
+
+def pace(config, seconds=2.0):
+    """How long training takes: a little of it, without a trace.
+
+    Args:
+        config (dict): flat configuration.
+        seconds (float): how long to train for the estimate, after a first iteration that warms up.
+
+    Returns:
+        tuple: seconds for an environment step in training, and for one evaluation.
+    """
+    import torch
+
+    from lagom.envs import make_envs
+
+    torch.set_num_threads(config["threads"])
+    set_global_seeds(0)
+    env, eval_env = make_envs(config, 0)
+    agent = resolve(config, "algo.agent")(config, env, config["device"])
+    engine = resolve(config, "algo.engine")(config, agent=agent, env=env, eval_env=eval_env)
+    with closing(env), closing(eval_env):
+        engine.train(1)
+        timestep, start = engine.timestep, perf_counter()
+        for n in count(2):
+            engine.train(n)
+            trained = perf_counter() - start
+            if trained > seconds:
+                break
+        return trained / (engine.timestep - timestep), engine.eval(n)["eval_seconds"]
 
 
 def resolve(config, key):

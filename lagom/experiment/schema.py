@@ -17,25 +17,47 @@ _CHOICES = {
 }
 _ANY = {"name", "seeds", "seed", "experiment", "sweep"}
 _OPTIONAL_INT = {"es.popsize"}
+_AUTO = {"agent.alpha"}  # a number, or the word auto
 _RANGES = {  # key -> (text, condition)
     **dict.fromkeys(
         ["env.num_env", "train.timestep", "train.num_step", "eval.episodes", "threads"],
         ("at least 1", lambda x: x >= 1),
     ),
     **dict.fromkeys(
+        ["train.every", "replay.capacity", "replay.n_step"], ("at least 1", lambda x: x >= 1)
+    ),
+    **dict.fromkeys(["agent.tau", "agent.exploration"], ("in (0, 1]", lambda x: 0 < x <= 1)),
+    "agent.alpha": ("auto, or greater than 0", lambda x: x == "auto" or x > 0),
+    **dict.fromkeys(
         ["agent.num_epoch", "agent.batch_size", "es.episodes", "checkpoint.keep"],
         ("at least 1", lambda x: x >= 1),
     ),
     "es.popsize": ("at least 2", lambda x: x >= 2),
     **dict.fromkeys(
-        ["eval.every", "checkpoint.every", "agent.entropy_coef", "agent.value_coef"],
+        [
+            "eval.every",
+            "checkpoint.every",
+            "agent.entropy_coef",
+            "agent.value_coef",
+            "train.warmup",
+        ],
         ("at least 0", lambda x: x >= 0),
     ),
     **dict.fromkeys(
-        ["agent.lr", "agent.clip", "agent.std0", "agent.max_grad_norm", "es.sigma0"],
+        [
+            "agent.lr",
+            "agent.clip",
+            "agent.std0",
+            "agent.max_grad_norm",
+            "es.sigma0",
+            "train.replay_ratio",
+        ],
         ("greater than 0", lambda x: x > 0),
     ),
-    **dict.fromkeys(["agent.gamma", "agent.lam"], ("in [0, 1]", lambda x: 0 <= x <= 1)),
+    **dict.fromkeys(
+        ["agent.gamma", "agent.lam", "agent.epsilon", "replay.alpha", "replay.beta"],
+        ("in [0, 1]", lambda x: 0 <= x <= 1),
+    ),
     "agent.hidden_sizes": (
         "a list of whole numbers of at least 1",
         lambda sizes: all(type(n) is int and n >= 1 for n in sizes),
@@ -103,6 +125,8 @@ def _convert(key, value, default):
         return value, None
     kind = int if key in _OPTIONAL_INT else type(default)
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    if key in _AUTO and value != "auto":
+        kind = float
     if kind is float and number:
         if math.isfinite(value):
             return float(value), None
@@ -117,7 +141,7 @@ def _convert(key, value, default):
 
 def _cross_checks(config):
     complaints = []
-    if "agent.batch_size" in config and "train.num_step" in config:
+    if "agent.batch_size" in config and "replay.capacity" not in config:
         size = config["env.num_env"] * config["train.num_step"]
         if config["agent.batch_size"] > size:
             complaints.append(

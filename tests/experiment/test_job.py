@@ -12,7 +12,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
-from configs import TINY, TINY_ES, compose
+from configs import TINY, TINY_ES, TINY_REPLAY, compose
 
 from lagom.experiment import checkpoint, fingerprint, guard, job, policy, storage
 from lagom.experiment.guard import Stopped, execute
@@ -23,8 +23,15 @@ from lagom.experiment.scheduler import call
 CARTPOLE = compose("ppo", **TINY)
 PENDULUM = compose("ppo", "Pendulum-v1", **TINY | {"train.timestep": 480})  # 200 steps an episode
 CMAES = compose("cmaes", **TINY_ES)
+CEM = compose("cem", **TINY_ES | {"es.popsize": 3})
 DRIFT = compose("ppo", "gym", **TINY, **{"env.id": "configs:Drift-v0"})  # cannot be captured
-CONFIGS = {"ppo": CARTPOLE, "normalizers": PENDULUM, "cmaes": CMAES, "no capture": DRIFT}
+DQN = compose("dqn", **TINY_REPLAY, **{"replay.prioritized": True})
+SAC = compose("sac", "Pendulum-v1", **TINY_REPLAY)
+REPLAY_DRIFT = compose("sac", "gym", **TINY_REPLAY, **{"env.id": "configs:Drift-v0"})
+CONFIGS = {
+    **{"ppo": CARTPOLE, "normalizers": PENDULUM, "cmaes": CMAES, "cem": CEM, "no capture": DRIFT},
+    **{"dqn": DQN, "sac": SAC, "replay, no capture": REPLAY_DRIFT},
+}
 EACH = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 
 
@@ -37,8 +44,8 @@ def train(logdir, config=CARTPOLE, seed=1):
 
 def files(logdir):
     """Name -> bytes of what must not depend on clocks, interruptions or earlier checkpoints."""
-    last = max((logdir / "checkpoints").iterdir(), key=lambda path: int(path.name))
-    folders = logdir, logdir / "policy", last
+    last = max((logdir / "checkpoints").glob("[0-9]*"), key=lambda path: int(path.name))
+    folders = logdir, logdir / "policy", last, *(logdir / "checkpoints").glob("rows/*")
     paths = [path for folder in folders for path in folder.iterdir() if path.is_file()]
     clocked = {"status.json", "fingerprint.json", "job.log", "timing.journal", "timing_logs.pkl"}
     return {
@@ -180,8 +187,9 @@ def act_at_report(monkeypatch, act, number=1):
 def test_stopped_in_every_iteration_equals_uninterrupted(
     tmp_path, monkeypatch, capsys, uninterrupted, config
 ):
-    if config is DRIFT:  # new episodes begin at scheduled checkpoints only
-        config = config | {"checkpoint.every": 32}
+    if config in (DRIFT, REPLAY_DRIFT):  # new episodes begin at scheduled checkpoints only
+        every = config["env.num_env"] * config["train.num_step"]
+        config = config | {"checkpoint.every": every}
     expected, outcomes = uninterrupted(config), []
     while not outcomes or outcomes[-1] == "stopped":
         with monkeypatch.context() as patch:

@@ -1,0 +1,109 @@
+"""Deep Q-networks: regression on one-step targets from a replay buffer, with the usual refinements.
+
+Mnih et al., Human-level control through deep reinforcement learning, 2015.  Double: van Hasselt et
+al., 2016 (arXiv:1509.06461).  Dueling: Wang et al., 2016 (arXiv:1511.06581).  Prioritized replay:
+Schaul et al., 2016 (arXiv:1511.05952).  n-step targets: Hessel et al., 2018 (arXiv:1710.02298).
+"""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from gymnasium.spaces import Discrete
+from torch import nn
+from torch.nn import functional as F
+
+from lagom import BaseAgent
+from lagom.networks import MLP, Linear, Module, input_size
+from lagom.transform import LinearSchedule
+from lagom.utils import numpify, tensorify
+
+
+class QNetwork(Module):
+    """Observations ``[N, obs_dim]`` to values of all actions ``[N, num_action]``."""
+
+    def __init__(self, obs_dim, hidden_sizes, num_action, activation, dueling):
+        super().__init__()
+        self.trunk = MLP(obs_dim, hidden_sizes, activation=activation)
+        self.advantage = Linear(self.trunk.out_features, num_action)
+        self.value = Linear(self.trunk.out_features, 1) if dueling else None
+
+    def forward(self, obs):
+        features = self.trunk(obs)
+        A = self.advantage(features)
+        if self.value is None:
+            return A
+        return self.value(features) + A - A.mean(-1, keepdim=True)  # Wang et al., eq. 9
+
+    def greedy(self, obs):
+        """The best actions ``[B]`` for an array ``[B, obs_dim]``; V does not change the order."""
+        return self.advantage.numpy(self.trunk.numpy(obs)).argmax(-1)
+
+
+class Agent(BaseAgent):
+    """DQN for Discrete actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+
+    def __init__(self, config, env, device, **kwargs):
+        super().__init__(config, env, device, **kwargs)
+        space = self.action_space
+        if not (isinstance(space, Discrete) and space.start == 0):
+            raise ValueError(
+                f"dqn: action space is {space}; expected Discrete from 0; for continuous actions "
+                "use algo=sac or algo=ppo"
+            )
+        self.Q = QNetwork(
+            input_size(self.observation_space),
+            config["agent.hidden_sizes"],
+            int(space.n),
+            config["agent.activation"],
+            config["agent.dueling"],
+        ).to(self.device)
+        self.Q_target = deepcopy(self.Q)
+        self.optimizer = torch.optim.Adam([self.Q.flat], lr=config["agent.lr"], fused=True)
+        self.epsilon = LinearSchedule(
+            1.0,
+            config["agent.epsilon"],
+            N=max(1, round(config["agent.exploration"] * config["train.timestep"])),
+        )
+
+    def choose_action(self, x, timestep=0, **kwargs):
+        action = self.Q.greedy(x)
+        if self.training:
+            explores = self.rng.random(len(x)) < self.epsilon(timestep)
+            action = np.where(explores, self.rng.integers(self.action_space.n, size=len(x)), action)
+        return {"action": action}
+
+    def learn(self, D, timestep=0, **kwargs):
+        config, device = self.config, self.device
+        obs, next_obs = (
+            tensorify(D["observation"], device),
+            tensorify(D["next_observation"], device),
+        )
+        action = torch.as_tensor(D["action"], device=device)[:, None]  # [N, 1]
+        reward = tensorify(D["reward"], device)
+        discount = tensorify(D["discount"] * ~D["terminated"], device)
+
+        with torch.no_grad():
+            Q_next = self.Q_target(next_obs)  # [N, num_action]
+            chooses = self.Q(next_obs) if config["agent.double"] else Q_next
+            V_next = Q_next.gather(1, chooses.argmax(1, keepdim=True)).squeeze(1)
+            target = reward + discount * V_next  # van Hasselt et al., eq. 4
+        Q = self.Q(obs).gather(1, action).squeeze(1)  # [N]
+        losses = F.smooth_l1_loss(Q, target, reduction="none")
+        if "weight" in D:
+            losses = losses * tensorify(D["weight"], device)
+        loss = losses.mean()
+
+        self.optimizer.zero_grad()
+        loss.backward()
+        flat = self.Q.flat
+        grad_norm = nn.utils.clip_grad_norm_([flat], config["agent.max_grad_norm"])
+        self.optimizer.step()
+        with torch.no_grad():
+            self.Q_target.flat.lerp_(flat, config["agent.tau"])
+            row = torch.stack([loss, Q.mean(), grad_norm]).tolist()
+        out = dict(zip(["loss", "Q", "grad_norm"], row, strict=True))
+        out["epsilon"] = float(self.epsilon(timestep))
+        if "weight" in D:
+            out["td_error"] = numpify(target - Q, np.float32)
+        return out

@@ -1,0 +1,115 @@
+"""Soft actor-critic: off-policy learning of returns plus entropy, with two critics.
+
+Haarnoja et al., Soft Actor-Critic Algorithms and Applications, 2018 (arXiv:1812.05905).
+"""
+
+import math
+from copy import deepcopy
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from torch.nn import functional as F
+
+from lagom import BaseAgent
+from lagom.networks import MLP, Module, TanhGaussianHead, input_size
+from lagom.utils import numpify, tensorify
+
+
+class Actor(Module):
+    """Observations to squashed Gaussian actions in (-1, 1)."""
+
+    def __init__(self, obs_dim, hidden_sizes, action_dim, activation, device):
+        super().__init__()
+        self.trunk = MLP(obs_dim, hidden_sizes, activation=activation)
+        self.head = TanhGaussianHead(self.trunk.out_features, action_dim, device)
+        self.to(device)
+
+    def sample(self, obs):
+        """Actions ``[N, action_dim]`` with gradient, and their log-probabilities ``[N]``."""
+        return self.head.sample(self.trunk(obs))
+
+
+class Critics(Module):
+    """Two networks for Q, one after the other: their activations then stay in the cache."""
+
+    def __init__(self, obs_dim, hidden_sizes, action_dim, activation):
+        super().__init__()
+        self.Q1 = MLP(obs_dim + action_dim, hidden_sizes, 1, activation=activation)
+        self.Q2 = MLP(obs_dim + action_dim, hidden_sizes, 1, activation=activation)
+
+    def forward(self, obs, action):
+        """Both values, ``[N]`` each."""
+        x = torch.cat([obs, action], -1)
+        return self.Q1(x).squeeze(-1), self.Q2(x).squeeze(-1)
+
+
+class Agent(BaseAgent):
+    """SAC for Box actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+
+    def __init__(self, config, env, device, **kwargs):
+        super().__init__(config, env, device, **kwargs)
+        space = self.action_space
+        if not (isinstance(space, Box) and len(space.shape) == 1):
+            raise ValueError(
+                f"sac: action space is {space}; expected Box with one axis; for discrete actions "
+                "use algo=dqn or algo=ppo"
+            )
+        obs_dim, action_dim = input_size(self.observation_space), space.shape[0]
+        sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
+        self.actor = Actor(obs_dim, sizes, action_dim, activation, self.device)
+        self.critics = Critics(obs_dim, sizes, action_dim, activation).to(self.device)
+        self.critics_target = deepcopy(self.critics)
+        self.is_auto = config["agent.alpha"] == "auto"
+        alpha = 1.0 if self.is_auto else config["agent.alpha"]
+        self.log_alpha = torch.nn.Parameter(torch.tensor(math.log(alpha), device=self.device))
+        self.target_entropy = -float(action_dim)  # section 5
+        adam = lambda parameter: torch.optim.Adam([parameter], lr=config["agent.lr"], fused=True)
+        self.actor_optimizer = adam(self.actor.flat)
+        self.critic_optimizer = adam(self.critics.flat)
+        self.alpha_optimizer = adam(self.log_alpha)
+
+    def choose_action(self, x, **kwargs):
+        features = self.actor.trunk.numpy(np.asarray(x, np.float32))
+        return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
+
+    def learn(self, D, timestep=0, **kwargs):
+        device = self.device
+        obs, next_obs = (
+            tensorify(D["observation"], device),
+            tensorify(D["next_observation"], device),
+        )
+        action, reward = tensorify(D["action"], device), tensorify(D["reward"], device)
+        discount = tensorify(D["discount"] * ~D["terminated"], device)
+        alpha = self.log_alpha.detach().exp()
+
+        with torch.no_grad():
+            next_action, next_logprob = self.actor.sample(next_obs)
+            Q_next = torch.min(*self.critics_target(next_obs, next_action))
+            target = reward + discount * (Q_next - alpha * next_logprob)  # eq. 2, 3
+        Q1, Q2 = self.critics(obs, action)
+        critic_loss = F.mse_loss(Q1, target) + F.mse_loss(Q2, target)  # eq. 5, without the 1/2
+        self.critic_optimizer.zero_grad()
+        critic_loss.backward()
+        self.critic_optimizer.step()
+
+        new_action, logprob = self.actor.sample(obs)
+        Q = torch.min(*self.critics(obs, new_action))
+        actor_loss = (alpha * logprob - Q).mean()  # eq. 7
+        self.actor_optimizer.zero_grad()
+        actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critics' weights
+        self.actor_optimizer.step()
+
+        if self.is_auto:
+            alpha_loss = -self.log_alpha.exp() * (logprob.detach() + self.target_entropy).mean()
+            self.alpha_optimizer.zero_grad()
+            alpha_loss.backward()  # eq. 18
+            self.alpha_optimizer.step()
+        with torch.no_grad():
+            self.critics_target.flat.lerp_(self.critics.flat, self.config["agent.tau"])
+            row = torch.stack([critic_loss, actor_loss, Q1.mean(), -logprob.mean(), alpha]).tolist()
+        names = ["critic_loss", "actor_loss", "Q", "entropy", "alpha"]
+        out = dict(zip(names, row, strict=True))
+        if "weight" in D:
+            out["td_error"] = numpify(target - 0.5 * (Q1 + Q2), np.float32)
+        return out
