@@ -73,6 +73,51 @@ def plot(
     raise typer.Exit(plot(paths, output, x, y, group, csv))
 
 
+@app.command()
+def ls(
+    paths: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Argument(help="Folders with runs; by default outputs."),
+    ] = None,
+    seeds: Annotated[bool, typer.Option("--seeds", help="One row for each run.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Everything about each run, as one JSON list.")
+    ] = False,
+    sort: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Column or configuration key; -return: the highest first."),
+    ] = None,
+    filters: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--filter", metavar="KEY=VALUE", help="Only such runs; may be repeated."),
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only runs that failed or diverged.")
+    ] = False,
+):
+    """List the runs under PATHS: configuration, state, progress and return."""
+    from lagom.cli.ls import ls
+
+    raise typer.Exit(ls(paths, seeds, as_json, sort, filters or (), failed))
+
+
+@app.command()
+def status(
+    paths: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Argument(help="Folders with runs; by default outputs."),
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Look again every 2 s, or --watch 10, until all have ended."),
+    ] = False,
+):
+    """Show how far the jobs under PATHS are, which run, and what went wrong."""
+    from lagom.cli.ls import status
+
+    raise typer.Exit(status(paths, watch))
+
+
 @app.command("list")
 def list_(
     what: Annotated[str, typer.Argument(metavar="algos|envs", help="What to list.")],
