@@ -4,9 +4,13 @@ import numpy as np
 
 
 def tensorify(x, device):
-    """``x`` as a tensor on ``device``.
+    """``x`` as a tensor on ``device``; what needs no conversion is not copied.
 
-    Tensors keep their dtype; arrays, lists and numbers become float32.
+    Tensors keep their dtype and history; all else becomes float32.
+
+    Args:
+        x (Tensor, ndarray, list or number): of any shape.
+        device (torch.device or str): where the result lives.
     """
     import torch
 
@@ -16,7 +20,12 @@ def tensorify(x, device):
 
 
 def numpify(x, dtype):
-    """``x``, a tensor with or without gradient, an array or a list, as an array of ``dtype``."""
+    """``x`` as an array of ``dtype``; what needs no conversion is not copied.
+
+    Args:
+        x (Tensor, ndarray, list or number): a tensor may be on any device and have a history.
+        dtype (numpy.dtype): of the result.
+    """
     if hasattr(x, "detach"):
         x = x.detach().cpu().numpy()
     return np.asarray(x, dtype)

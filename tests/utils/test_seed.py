@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lagom.utils import Seeder, set_global_seeds
+from lagom.utils import Seeder, set_global_seeds, undisturbed_random_state
 
 
 def test_documented_seeds():
@@ -58,3 +58,17 @@ def test_set_global_seeds():
     assert draws[0] == draws[1]
     set_global_seeds(4)
     assert (torch.rand(2).tolist(), np.random.rand(), random.random()) != draws[0]
+
+
+def test_undisturbed_random_state():
+    def draw():
+        return torch.rand(2).tolist(), np.random.randn(), random.random()
+
+    set_global_seeds(3)
+    expected = draw(), draw()
+
+    set_global_seeds(3)
+    first = draw()
+    with undisturbed_random_state():
+        assert draw() == expected[1]
+    assert (first, draw()) == expected
