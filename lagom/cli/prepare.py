@@ -46,7 +46,9 @@ def prepare(master, loader, combinations):
     except ValueError as error:
         complaints[str(error)] = None
     if not complaints:
-        complaints = _probe(configs, master.hydra.launcher.get("gpus"))
+        launcher = master.hydra.launcher
+        elsewhere = launcher._target_.endswith((".SlurmLauncher", ".RayLauncher"))
+        complaints = _probe(configs, launcher.get("gpus"), elsewhere)
     if complaints:
         raise Refused("\n".join(complaints))
     return folder, configs
@@ -137,7 +139,7 @@ def register_resolvers():
     )
 
 
-def _probe(configs, gpus=None):
+def _probe(configs, gpus, elsewhere):
     """Build each combination of algorithm and environment once, in a process as jobs have."""
     from lagom.experiment.job import probe
     from lagom.experiment.scheduler import call
@@ -146,6 +148,8 @@ def _probe(configs, gpus=None):
     for config in configs:
         if gpus:
             config = {**config, "device": f"cuda:{gpus[0]}"}
+        if elsewhere:  # the machine that submits need not have what the others have
+            config = {**config, "device": "cpu"}
         kinds[str([(k, v) for k, v in config.items() if k.startswith(_DECIDING)])] = config
     complaints = {}
     for config in kinds.values():
@@ -163,13 +167,20 @@ def _probe(configs, gpus=None):
 
 
 def pending(jobs, fresh):
-    """The jobs that are not done.  Finished work is set aside first if it is to be made afresh."""
+    """The jobs that are not done; those without a folder get one, so that readers see them wait.
+
+    Finished work is set aside first if it is to be made afresh.
+    """
     sources, waiting, foreign = sources_digest(), [], []
     for job in jobs:
-        if fresh and job.logdir.exists():
+        if fresh and _status(job) not in (None, "waiting"):
             with storage.lock(job.logdir):
                 say(f"{job.logdir} set aside as {storage.set_aside(job.logdir).name}")
-        if not _is_done(job):
+        if _status(job) is None:
+            job.logdir.mkdir(exist_ok=True)
+            status = {"status": "waiting", "budget": job.config["train.timestep"]}
+            storage.write_json(job.logdir / "status.json", status, sync=False)
+        if _status(job) != "done":
             waiting.append(job)
         else:
             try:
@@ -187,11 +198,14 @@ def pending(jobs, fresh):
     return waiting
 
 
-def _is_done(job):
+def _status(job):
+    """What ``status.json`` says; None without one."""
     try:
-        return storage.read_json(job.logdir / "status.json")["status"] == "done"
+        return storage.read_json(job.logdir / "status.json")["status"]
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return "unreadable"
 
 
 def show_plan(folder, configs, varying, seeds, workers):
@@ -201,7 +215,7 @@ def show_plan(folder, configs, varying, seeds, workers):
 
     configs, _ = number(folder, configs)
     jobs = make_jobs(folder, configs, seeds)
-    missing = [job for job in jobs if not _is_done(job)]
+    missing = [job for job in jobs if _status(job) != "done"]
     rows = [["ID", *varying], *([str(c.get(k, "")) for k in ("ID", *varying)] for c in configs)]
     print(f"{folder}: {len(configs)} configurations x {len(seeds)} seeds = {len(jobs)} jobs")
     print_table(rows[: _SHOWN + 1])
