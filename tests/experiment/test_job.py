@@ -30,7 +30,7 @@ SAC = compose("sac", "Pendulum-v1", **TINY_REPLAY)
 REPLAY_DRIFT = compose("sac", "gym", **TINY_REPLAY, **{"env.id": "configs:Drift-v0"})
 CONFIGS = {
     **{"ppo": CARTPOLE, "normalizers": PENDULUM, "cmaes": CMAES, "cem": CEM, "no capture": DRIFT},
-    **{"dqn": DQN, "sac": SAC, "replay, no capture": REPLAY_DRIFT},
+    **{"vpg": compose("vpg", **TINY), "dqn": DQN, "sac": SAC, "replay, no capture": REPLAY_DRIFT},
 }
 EACH = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 
@@ -440,104 +440,156 @@ def test_random_state_round_trip(tmp_path):
 # Failpoints ---------------------------------------------------------------------------------------
 
 FAILPOINTS = '''
-import gc, os, shutil, signal, sys, warnings
+import builtins, errno, gc, os, shutil, signal, sys, warnings
 from itertools import count
 from pathlib import Path
 
 import configs
-from lagom.experiment import guard, job, storage
+from lagom.experiment import guard, job, row_files, storage
 from lagom.experiment.journal import read_journal
 
+os_write = os.write
 warnings.simplefilter("error")
-# Slow, and not what is tested.
-guard.fingerprint, os.fsync = lambda config: {}, lambda file: None
-root = Path(sys.argv[1])
-config = configs.compose("cmaes", "gym", **{
-    "env.id": "configs:Drift-v0", "train.timestep": 120, "es.popsize": 4,  # 44 steps an iteration
-    "eval.every": 80, "eval.episodes": 1, "checkpoint.every": 80,
-})
-names = ["write", "pwrite", "replace", "rename", "mkdir", "rmdir", "ftruncate"]
-calls = count(1)
+guard.fingerprint, os.fsync = lambda config: {}, lambda file: None  # slow
+row_files._SEGMENT = 400  # bytes, 12 transitions: segments come and go
+root, name, stride = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+config = {
+    "cmaes": configs.compose("cmaes", "gym", **{
+        "env.id": "configs:Drift-v0", "es.popsize": 4, "eval.episodes": 1,  # 44 steps an iteration
+        "train.timestep": 120, "eval.every": 80, "checkpoint.every": 40, "checkpoint.keep": 1,
+    }),
+    "dqn": configs.compose("dqn", **configs.TINY_REPLAY | {
+        "replay.capacity": 64, "train.every": 8,
+        "eval.every": 0, "eval.episodes": 1, "checkpoint.keep": 1,
+    }),
+}[name]
+MODES = ["before", "torn", "after", "full", "filled"]
+CREATING = {"open", "write", "pwrite", "mkdir", "fsync"}  # what a full disk refuses
+calls, names = count(1), []
+
+
+def failing(name, function):
+    """Call number K of all such functions does what MODE says."""
+
+    def wrapper(*args, **kwargs):
+        k = next(calls)
+        names.append(name)
+        if k != K and not (MODE == "filled" and k > K and name in CREATING):
+            return function(*args, **kwargs)
+        if MODE == "after":
+            function(*args, **kwargs)
+        elif MODE != "before" and name == "write" and k == K:
+            written = function(*args[:-1], args[-1][: len(args[-1]) // 2])
+            if MODE != "torn" and function is os_write:
+                return written  # a full disk says so with the next call
+        if MODE in ("full", "filled"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return wrapper
+
+
+class File:
+    """Without a buffer, so that each write is a call."""
+
+    def __init__(self, *args):
+        self.file = builtins.open(*args, buffering=0)
+        self.write = failing("write", self.file.write)
+        self.truncate = failing("ftruncate", self.file.truncate)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.file.close()
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
 
 
 def fail_at(k, mode):
-    """Let call number ``k`` to the operating system kill this process or find the disk full."""
-
-    def failing(name, function):
-        def wrapper(*args, **kwargs):
-            if next(calls) != k:
-                return function(*args, **kwargs)
-            if mode == "full":
-                raise OSError(28, "No space left on device")
-            if name == "write":
-                function(args[0], args[1][: len(args[1]) // 2])
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        return wrapper
-
-    for name in names:
+    global K, MODE
+    K, MODE = k, mode
+    for name in ["write", "pwrite", "replace", "rename", "mkdir", "rmdir", "unlink", "ftruncate",
+                 "fsync"]:
         setattr(os, name, failing(name, getattr(os, name)))
+    os_open, create = os.open, failing("open", os.open)
+    os.open = lambda path, flags, *args, **kwargs: (
+        create if flags & os.O_CREAT else os_open)(path, flags, *args, **kwargs)
+    storage.open = lambda path, mode: (
+        builtins.open(path, mode) if mode == "rb" else failing("open", File)(path, mode))
 
 
-def fork(logdir, k=0, mode="killed"):
-    """Run the job in a process of its own; return whether it was done, and whether in k calls."""
+def fork(logdir, k=0, mode="before"):
+    """Run the job in a process of its own; return whether it was done."""
     pid = os.fork()
     if pid == 0:
         try:
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, 1)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             fail_at(k, mode)
             outcome, _ = guard.execute(job.run, config, 1, "cpu", logdir)
-            os._exit((0 if next(calls) > k else 3) if outcome == "done" else 1)
+            if not k:
+                logdir.with_name("calls").write_text(" ".join(names))
+            os._exit(0 if outcome == "done" else 1)
         except OSError:  # before there was a status to write it to
             os._exit(1)
         finally:
             os._exit(2)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert code in (0, 1, 3, -9), code
-    return code in (0, 3), code == 3
+    assert code in (0, 1, -9), code
+    return code == 0
 
 
 def files(logdir):
     clocked = {"status.json", "fingerprint.json", "job.log", "timing.journal", "timing_logs.pkl"}
-    return {str(path.relative_to(logdir)): path.read_bytes() for path in sorted(logdir.rglob("*"))
-            if path.is_file() and path.name not in clocked}
+    return {str(path.relative_to(logdir)): path.is_file() and path.read_bytes()
+            for path in sorted(logdir.rglob("*")) if path.name not in clocked | {".lock"}}
 
 
 # In this process, so that all imports are done when it is copied.
-assert guard.execute(job.run, config, 1, "cpu", root / "whole") == ("done", None)
+assert guard.execute(job.run, config, 1, "cpu", root / "imports") == ("done", None)
 gc.freeze()
+assert fork(root / "whole")
 expected = files(root / "whole")
-del expected[".lock"]
+assert files(root / "imports") == expected
+every = (root / "calls").read_text().split()
 rows = read_journal(root / "whole" / "train.journal")[0]
-for k, mode in ((k, mode) for k in count(1) for mode in ("killed", "full")):
+points = [(k, mode) for k, name in enumerate(every, 1) for mode in MODES
+          if not (mode == "torn" and name != "write")
+          and not (mode in ("full", "filled") and name not in CREATING)]
+for k, mode in points[::stride]:
     logdir = root / f"{k}-{mode}"
-    if fork(logdir, k, mode) == (True, True):
-        break
+    assert not fork(logdir, k, mode) or mode in ("full", "filled"), (k, mode)
     if (logdir / "train.journal").exists():  # what is there is a gap-free, undamaged beginning
         found, damaged = read_journal(logdir / "train.journal")
-        assert (found, damaged) == (rows[: len(found)], 0), (k, mode)
+        assert (found, damaged) == (rows[: len(found)], 0), (k, mode, every[k - 1])
     if (logdir / "status.json").exists():
         status = storage.read_json(logdir / "status.json")
         assert status["status"] in ("running", "done", "failed"), (k, mode)
         if status["status"] == "failed":
             assert status["storage_full"], (k, mode)
-    assert fork(logdir) == (True, False), (k, mode)
+    assert fork(logdir, 0), (k, mode, every[k - 1])
     found = files(logdir)
-    del found[".lock"]
-    assert found == expected, (k, mode, sorted(found), sorted(expected))
+    bad = [x for x in found.keys() | expected.keys() if found.get(x, 0) != expected.get(x, 0)]
+    assert not bad, (k, mode, every[k - 1], bad)
     shutil.rmtree(logdir)
-print(k - 1)
+print(len(every), len(points))
 '''
 
 
-def test_job_survives_the_failure_of_every_single_call(tmp_path):
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("stride", [17, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["cmaes", "dqn"])
+def test_job_survives_the_failure_of_every_single_call(tmp_path, name, stride):
+    """Every call that writes, in every way that it can fail; of all these, each ``stride``-th."""
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", FAILPOINTS, str(tmp_path)],
+        [sys.executable, "-c", FAILPOINTS, str(tmp_path), name, str(stride)],
         capture_output=True,
         text=True,
         env=env,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout.splitlines()[-1]) > 30  # calls that failed, one after the other
+    num_call, num_point = map(int, done.stdout.splitlines()[-1].split())
+    assert num_call > 150
+    assert num_point > 3 * num_call
