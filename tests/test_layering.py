@@ -35,7 +35,7 @@ ARROWS = {
     "experiment": "experiment.storage experiment.journal logger utils "
     "(agent) (data) (envs) (algorithms)",
     "experiment.preload": "engine networks experiment",
-    "cli": "lagom experiment experiment.storage vis utils",
+    "cli": "lagom experiment experiment.storage experiment.journal vis utils",
     "_plugins": "cli",
     "algorithms": "lagom agent data engine envs es logger metric networks runner transform utils",
 }
@@ -68,6 +68,8 @@ THIRD_PARTY = {
     "cli": "typer numpy (rich) (hydra) (omegaconf) (yaml) (torch) (matplotlib) (pandas)",
     "cli.plugins": "hydra omegaconf",
     "cli.prepare": "hydra omegaconf",
+    "cli.optuna_sweeper": "hydra (optuna)",
+    "cli.trials": "(optuna)",
     "_plugins": "",
     "algorithms": "numpy torch gymnasium",
 }

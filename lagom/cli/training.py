@@ -176,7 +176,7 @@ def _explain(overrides, error):
         except OverrideParseException as parse_error:
             reason = str(parse_error).splitlines()[0]
             complaints.append(f"cannot read {word!r}: {reason}")
-    keep = (*GROUPS, "hydra.searchpath")
+    keep = (*GROUPS, "hydra/launcher", "hydra/sweeper", "hydra.searchpath")
     groups = [o.input_line for o in parsed if o.key_or_group in keep and not o.is_sweep_override()]
     try:
         with initialize_config_module("lagom.conf", version_base="1.3"):

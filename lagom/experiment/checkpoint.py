@@ -135,6 +135,11 @@ def write_checkpoint(folder, timestep, state, keep, row_files=None):
         final.rename(folder / f".{timestep}.old")
     temporary.rename(final)
     storage.sync_folder(folder)
+    remove_old(folder, keep, row_files)
+
+
+def remove_old(folder, keep, row_files):
+    """Remove all but the newest ``keep`` checkpoints in ``folder``, and what they alone need."""
     for old in [*_checkpoints(folder)[keep:], *folder.glob(_LEFTOVER)]:
         shutil.rmtree(old)
     if row_files.folder.is_dir():

@@ -109,7 +109,7 @@ def stop_signals():
         signal.signal(number, previous[number])
 
     try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
             previous[number] = signal.signal(number, ask)
     except ValueError:  # not the main thread: whoever owns it decides
         yield asked

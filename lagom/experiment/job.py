@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from lagom.experiment.checkpoint import read_checkpoint, write_checkpoint
+from lagom.experiment.checkpoint import read_checkpoint, remove_old, write_checkpoint
 from lagom.experiment.guard import Stopped, report, stop_signals
 from lagom.experiment.logs import JobLogs
 from lagom.experiment.row_files import RowFiles
@@ -107,6 +107,8 @@ def run(config, seed, device, logdir):
                     )
             if asked and not done:
                 raise Stopped(asked[0])
+    # A killed process may have written the last checkpoint, and not come to this.
+    remove_old(logdir / "checkpoints", config["checkpoint.keep"], row_files)
     write_policy(logdir / "policy", config, agent, env)
     report(logdir, force=True, timestep=engine.timestep, **logs.latest())
 

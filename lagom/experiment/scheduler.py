@@ -18,6 +18,7 @@ from lagom.experiment.guard import Stopped, execute
 
 _KILL_SECONDS = 60.0  # a job asked to stop may take this long to finish its iteration and save
 _PRELOAD = ["lagom.experiment.preload"]
+_END = object()
 
 
 def context():
@@ -76,46 +77,69 @@ class Scheduler:
         self.device = device
         self.watch = watch or (lambda running, finished: None)
         self.asked = None
+        self._running = {}  # sentinel of a process -> (number, job, slot, process, connection)
+        self._deadlines = {}  # sentinel of one that was asked to stop -> when it is killed
 
     def __call__(self, jobs, devices=None):
         """Run ``jobs``; return a (status, result or exception) for each, in their order.
 
         ``devices`` fixes the device of each job.  The first Ctrl-C or SIGTERM asks the running jobs
         to save and stop, the second kills them.
+
+        ``jobs`` may be an iterator: a job is taken from it when there is room for one, and ``None``
+        says that the next is not known before another has ended.
         """
-        waiting, running = deque(enumerate(jobs)), {}
-        outcomes = [("waiting", None)] * len(jobs)
+        num_job = len(jobs) if hasattr(jobs, "__len__") else 0
+        jobs, outcomes, running = iter(jobs), [], self._running
         free = deque(self.devices or [self.device] * self.workers)
-        deadline = None
+        more = True
         with self._signals():
             try:
-                while running or (waiting and self.asked is None):
-                    while waiting and self.asked is None and len(running) < self.workers:
-                        i, job = waiting.popleft()
-                        slot = free.popleft()
-                        device = devices[i] if devices else slot
-                        args = (self.run, job.config, job.seed, device, job.logdir, True)
-                        process, connection = _start(execute, args)
-                        running[process.sentinel] = (i, job, slot, process, connection)
+                while (more := more and self._fill(jobs, outcomes, free, devices)) or running:
                     finished = []
                     connections = [entry[4] for entry in running.values()]
                     ready = wait([*running, *connections], timeout=0.25)
                     for sentinel, (i, job, slot, process, connection) in [*running.items()]:
                         if sentinel not in ready and connection not in ready:
                             continue
-                        outcomes[i] = _outcome(process, connection, job.logdir, self.asked)
+                        stopping = sentinel in self._deadlines
+                        outcomes[i] = _outcome(process, connection, job.logdir, stopping)
                         del running[sentinel]
+                        self._deadlines.pop(sentinel, None)  # the number will be used again
                         free.append(slot)
                         finished.append((job, *outcomes[i]))
                     self.watch([entry[1] for entry in running.values()], finished)
-                    if self.asked is not None and deadline is None:
-                        deadline = time.monotonic() + _KILL_SECONDS
-                        _signal_all(running, signal.SIGTERM)
-                    if deadline is not None and time.monotonic() > deadline:
-                        _signal_all(running, signal.SIGKILL)
+                    if self.asked is not None:
+                        for _, job, *_ in running.values():
+                            self.stop(job)
+                    for sentinel, deadline in self._deadlines.items():
+                        if time.monotonic() > deadline:
+                            _signal(running[sentinel], signal.SIGKILL)
             finally:
-                _signal_all(running, signal.SIGKILL)
-        return outcomes
+                for entry in running.values():
+                    _signal(entry, signal.SIGKILL)
+        return outcomes + [("waiting", None)] * (num_job - len(outcomes))
+
+    def stop(self, job):
+        """Ask ``job``, if it runs, to save and stop; ``watch`` may call this."""
+        for sentinel, entry in self._running.items():
+            if entry[1] is job and sentinel not in self._deadlines:
+                self._deadlines[sentinel] = time.monotonic() + _KILL_SECONDS
+                _signal(entry, signal.SIGTERM)
+
+    def _fill(self, jobs, outcomes, free, devices):
+        """Start jobs while there is room; return whether more may come."""
+        while self.asked is None and len(self._running) < self.workers:
+            job = next(jobs, _END)
+            if job is None or job is _END:
+                return job is None
+            slot = free.popleft()
+            device = devices[len(outcomes)] if devices else slot
+            args = (self.run, job.config, job.seed, device, job.logdir, True)
+            process, connection = _start(execute, args)
+            self._running[process.sentinel] = len(outcomes), job, slot, process, connection
+            outcomes.append(("waiting", None))
+        return self.asked is None
 
     @contextlib.contextmanager
     def _signals(self):
@@ -126,7 +150,7 @@ class Scheduler:
 
         previous = {}
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
                 previous[number] = signal.signal(number, ask)
         try:
             yield
@@ -178,14 +202,14 @@ def _receive(process, connection, who):
         return "error", RuntimeError(f"{text} ({error})")
 
 
-def _outcome(process, connection, logdir, asked):
+def _outcome(process, connection, logdir, stopping):
     """(status, result or exception) of a job whose process has answered or died."""
     kind, value = _receive(process, connection, "its process")
     if kind == "value":
         return value
     outcome, error = "failed", f"{type(value).__name__}: {value}"
-    if asked is not None and process.exitcode == -signal.SIGTERM:
-        outcome, error, value = "stopped", None, Stopped(asked)  # it was not listening yet
+    if stopping and process.exitcode == -signal.SIGTERM:  # it was not listening yet
+        outcome, error, value = "stopped", None, Stopped(signal.SIGTERM)
     if not isinstance(value, BlockingIOError):  # another process's folder is not ours to write
         with contextlib.suppress(OSError, ValueError):
             status = storage.read_json(logdir / "status.json")
@@ -200,10 +224,10 @@ def _cause(process):
     return f"killed by {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
 
 
-def _signal_all(running, number):
-    for _, _, _, process, _ in running.values():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            (os.killpg if number == signal.SIGKILL else os.kill)(process.pid, number)
+def _signal(entry, number):
+    process = entry[3]
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        (os.killpg if number == signal.SIGKILL else os.kill)(process.pid, number)
 
 
 __all__ = ["Scheduler", "Stopped", "call", "context", "warm_up"]

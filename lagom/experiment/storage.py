@@ -87,15 +87,30 @@ def write_yaml(path, value):
     write_bytes(path, text.encode())
 
 
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # the C one takes a sixth of the time
+    """Refuses deep values: the C loader would run out of stack, and end the process."""
+
+    depth = 0
+
+    def descend_resolver(self, parent, index):
+        self.depth += 1
+        if self.depth > 200:
+            raise yaml.YAMLError("more than 200 levels deep")
+
+    def ascend_resolver(self):
+        self.depth -= 1
+
+
 def read_yaml(path):
-    """What the YAML file ``path`` holds: plain values only.
+    """What the YAML file ``path`` holds: plain values only, no more than 200 levels deep.
 
     Raises:
         ValueError: the file is not YAML or asks for objects; the message names it.
     """
+    data = Path(path).read_bytes()
     try:
-        return yaml.safe_load(Path(path).read_bytes())
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return yaml.load(data, _Loader)
+    except Exception as error:  # a tag of a wrong value, such as !!bool x, raises nearly everything
         raise ValueError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
 
 
@@ -138,17 +153,22 @@ def sync_folder(path):
 
 
 @contextmanager
-def lock(folder):
+def lock(folder, name=".lock", wait=False):
     """Hold ``folder`` for this process alone; the lock dies with the process.
+
+    Args:
+        folder (Path): what to hold.
+        name (str): of the file in it that is locked; whoever locks another does not collide.
+        wait (bool): until no other process holds it.
 
     Raises:
         BlockingIOError: another process holds it; the message names its pid and host.
     """
-    path = Path(folder) / ".lock"
+    path = Path(folder) / name
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             owner = os.read(file, 200).decode(errors="replace") or "another process"
             raise BlockingIOError(f"{folder}: in use by {owner}") from None
@@ -159,9 +179,12 @@ def lock(folder):
         os.close(file)
 
 
-def remove_leftovers(folder):
-    """Remove the temporary files that killed processes left in ``folder``, which must be locked."""
-    for leftover in Path(folder).rglob(".*.tmp"):
+def remove_leftovers(folder, below="**"):
+    """Remove the temporary files that killed processes left in ``folder``, which must be locked.
+
+    ``below`` is a pattern: of the folders in ``folder``, itself among them, where to look.
+    """
+    for leftover in Path(folder).glob(f"{below}/.*.tmp"):
         leftover.unlink()
 
 

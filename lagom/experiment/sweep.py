@@ -17,6 +17,7 @@ from lagom.experiment import storage
 from lagom.experiment.config import Config, Grid, Sample
 from lagom.utils import Seeder
 
+_LOCK = ".plan.lock"  # a study holds .lock of the folder, and plans within it
 _BOOKKEEPING = {"seed", "seeds", "name", "fresh", "experiment", "sweep"}  # no hyperparameters
 
 
@@ -171,21 +172,29 @@ def plan(folder, configs, varying):
         list: the configurations as :func:`number` gives them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    planned, table = number(folder, configs)
-    for config in planned:
-        path = folder / str(config["ID"]) / "config.yml"
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            storage.write_yaml(path, config)
-    storage.write_pickle(folder / "configs.pkl", table)
+    # Two sweeps that start together give no two configurations the same ID.
+    with storage.lock(folder, _LOCK, wait=True):
+        for below in (".", "*"):
+            storage.remove_leftovers(folder, below)
+        planned, table = number(folder, configs)
+        for config in planned:
+            path = folder / str(config["ID"]) / "config.yml"
+            if not path.exists():
+                path.parent.mkdir(exist_ok=True)
+                storage.write_yaml(path, config)
+        storage.write_pickle(folder / "configs.pkl", table)
+        storage.write_bytes(folder / "configs.csv", _csv(table, varying).encode())
+    return planned
+
+
+def _csv(table, varying):
     keys = dict.fromkeys(["ID", *varying, *(key for config in table for key in config)])
     keys = [key for key in keys if any(key in config for config in table)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(keys)
     writer.writerows([config.get(key, "") for key in keys] for config in table)
-    storage.write_bytes(folder / "configs.csv", text.getvalue().encode())
-    return planned
+    return text.getvalue()
 
 
 def identity(config):

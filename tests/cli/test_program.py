@@ -274,7 +274,7 @@ def test_nothing_survives_a_killed_parent(tmp_path):
         [sys.executable, "-m", "lagom", "train", "train.timestep=1e7", "seeds=2"],
         cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    _wait_until(lambda: len(jobs(tmp_path)) == 2)
+    _wait_until(lambda: list(jobs(tmp_path).values()) == ["running"] * 2)
     pids = [json.loads(p.read_text())["pid"] for p in tmp_path.glob("outputs/*/*/*/status.json")]
     process.kill()
     process.wait()
@@ -288,7 +288,7 @@ def test_the_second_of_two_equal_commands_is_told_who_works_there(tmp_path):
         [sys.executable, "-m", "lagom", "train", "train.timestep=1e7"],
         cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    _wait_until(lambda: jobs(tmp_path))
+    _wait_until(lambda: "running" in jobs(tmp_path).values())
     second = lagom(tmp_path, "train", "train.timestep=1e7")
     first.kill()
     first.wait()

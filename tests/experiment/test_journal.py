@@ -148,3 +148,11 @@ def test_pickle_that_is_no_log_is_refused(tmp_path, logs):
     storage.write_pickle(tmp_path / "eval_logs.pkl", logs)
     with pytest.raises(ValueError, match=r"eval_logs\.pkl: not a log"):
         read_logs(tmp_path, "eval")
+
+
+@pytest.mark.parametrize("body", [b"one {}", b"1", b"1 {", b"1 " + b"[" * 100_000])
+def test_checksum_alone_makes_no_row(tmp_path, body):
+    write_journal(tmp_path / "j", 1)
+    with (tmp_path / "j").open("ab") as file:
+        file.write(b"%08x %s\n" % (zlib.crc32(body), body))
+    assert read_journal(tmp_path / "j") == ([row(0)], 1)

@@ -171,10 +171,13 @@ def signal_when_ready(jobs, *numbers):
     return watch
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+STOPPING = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2]
+
+
+@pytest.mark.parametrize("number", STOPPING)
 def test_first_signal_asks_jobs_to_save_and_stop(tmp_path, by_value, number):
     jobs = jobs_of(tmp_path, "listening", "not listening", "waiting")
-    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
+    handlers = [signal.getsignal(n) for n in STOPPING]
     scheduler = Scheduler(by_value(listen), 2, watch=signal_when_ready(jobs[:2], number))
     outcomes = scheduler(jobs)
     assert scheduler.asked == number
@@ -184,9 +187,67 @@ def test_first_signal_asks_jobs_to_save_and_stop(tmp_path, by_value, number):
     assert [status(job)["status"] for job in jobs[:2]] == ["stopped"] * 2
     assert [status(job)["error"] for job in jobs[:2]] == [None] * 2
     assert not jobs[2].logdir.exists()
-    assert handlers == [
-        signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-    ]
+    assert handlers == [signal.getsignal(n) for n in STOPPING]
+
+
+def test_one_job_is_stopped_the_others_go_on(tmp_path, by_value):
+    jobs = jobs_of(tmp_path, "listening", "not listening", "good", "good too")
+    listening = jobs[:2]
+
+    def watch(running, finished):
+        if all((job.logdir / "ready").exists() for job in listening):
+            for job in listening:
+                scheduler.stop(job)  # again and again: asked once
+
+    def either(config, seed, device, logdir):
+        kind = config["kind"]
+        return listen(config, seed, device, logdir) if "listen" in kind else kind
+
+    both = types.FunctionType(either.__code__, {"listen": by_value(listen)})
+    scheduler = Scheduler(both, 3, watch=watch)
+    scheduler.stop(jobs[3])  # it does not run
+    outcomes = scheduler(jobs)
+
+    assert [outcome for outcome, _ in outcomes] == ["stopped", "stopped", "done", "done"]
+    assert scheduler.asked is None
+    assert (jobs[0].logdir / "saved").exists()
+    assert [status(job)["status"] for job in jobs] == ["stopped", "stopped", "done", "done"]
+
+
+def test_a_stopped_job_that_is_deaf_is_killed(tmp_path, by_value, monkeypatch):
+    monkeypatch.setattr("lagom.experiment.scheduler._KILL_SECONDS", 0.1)
+    jobs = jobs_of(tmp_path, "deaf")
+    ready = lambda: (jobs[0].logdir / "ready").exists()
+    watch = lambda running, finished: [scheduler.stop(job) for job in running if ready()]
+    scheduler = Scheduler(by_value(listen), watch=watch)
+    ((outcome, error),) = scheduler(jobs)
+    assert outcome == "failed"
+    assert "killed by SIGKILL" in str(error)
+
+
+def test_jobs_are_made_when_there_is_room(tmp_path):
+    def run(config, seed, device, logdir):
+        return config["kind"]
+
+    jobs, events = jobs_of(tmp_path, *"abcd"), []
+
+    def make():
+        for i, job in enumerate(jobs):
+            while i == 3 and len([e for e in events if e.startswith("end")]) < 3:
+                yield None  # the last one needs the results of all others
+            events.append(f"make {job.config['kind']}")
+            yield job
+
+    watch = lambda running, finished: events.extend(
+        f"end {job.config['kind']}" for job, *_ in finished
+    )
+    outcomes = Scheduler(run, workers=2, watch=watch)(make())
+
+    assert outcomes == [("done", kind) for kind in "abcd"]
+    assert events[:2] == ["make a", "make b"]
+    assert events[2].startswith("end")  # no third one before there is room
+    assert events[-2:] == ["make d", "end d"]
+    assert Scheduler(run)(iter([])) == []
 
 
 def test_second_signal_kills(tmp_path, by_value):

@@ -6,10 +6,13 @@ import random
 import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
+import yaml
 
 from lagom.experiment import storage
 
@@ -78,6 +81,26 @@ def test_damaged_or_hostile_yaml_is_named(tmp_path, text):
     (tmp_path / "x.yml").write_text(text)
     with pytest.raises(ValueError, match=r"x\.yml: not readable as YAML"):
         storage.read_yaml(tmp_path / "x.yml")
+
+
+@pytest.mark.parametrize("base", [yaml.SafeLoader, storage._Loader.__base__])
+def test_yaml_is_the_same_for_either_loader(tmp_path, monkeypatch, base):
+    """PyYAML may come without the loader in C."""
+    monkeypatch.setattr(storage, "_Loader", type("Loader", (base,), dict(vars(storage._Loader))))
+    paths = sorted((Path(__file__).parents[2] / "conf").rglob("*.yaml"))
+    assert len(paths) > 5
+    for path in paths:
+        assert repr(storage.read_yaml(path)) == repr(yaml.safe_load(path.read_bytes()))
+    path = tmp_path / "x.yml"
+    for text in ("[" * 200 + "]" * 200, "[" + "[], " * 300 + "[]]"):
+        path.write_text(text)
+        assert repr(storage.read_yaml(path)) == text
+    deep = [text * 100_000 for text in ("[", "{a: ", "- ", "? ")]  # ends a process without guard
+    tags = ["!!python/name:os.system", "!!python/tuple [1]", "!mine 1", "!!bool x", "!!int ''"]
+    for text in ["[" * 201 + "]" * 201, *deep, *tags]:
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"x\.yml: not readable as YAML"):
+            storage.read_yaml(path)
 
 
 def test_equal_values_give_equal_pickles(tmp_path):
@@ -171,6 +194,19 @@ def test_lock_is_for_one_process_and_dies_with_it(tmp_path):
             pass
     with storage.lock(tmp_path):
         pass
+
+
+def test_lock_can_be_waited_for(tmp_path):
+    owner = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with owner:
+        assert owner.stdout.readline() == b"locked\n"
+        with storage.lock(tmp_path, name=".other"):
+            pass
+        threading.Timer(0.1, owner.stdin.close).start()
+        with storage.lock(tmp_path, wait=True):
+            assert (tmp_path / ".lock").read_text() == f"pid {os.getpid()} on {os.uname()[1]}"
 
 
 def test_leftovers_of_killed_processes_are_removed(tmp_path):

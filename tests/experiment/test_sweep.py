@@ -1,11 +1,14 @@
+import contextlib
 import csv
 import math
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
 
-from lagom.experiment import storage
+from lagom.experiment import storage, sweep
 from lagom.experiment.sweep import (
     expand,
     experiment_folder,
@@ -183,6 +186,31 @@ def test_new_values_get_new_ids_and_old_ones_stay_in_the_table(tmp_path):
     again = plan(tmp_path, configs(0.3, 0.2), ["agent.lr"])
     assert [(config["ID"], config["agent.lr"]) for config in again] == [(2, 0.3), (1, 0.2)]
     assert [c["agent.lr"] for c in storage.read_pickle(tmp_path / "configs.pkl")] == [0.1, 0.2, 0.3]
+
+
+def test_sweeps_that_start_together_share_no_id(tmp_path, monkeypatch):
+    number, together = sweep.number, threading.Barrier(2)
+
+    def slow(folder, configs):
+        numbered = number(folder, configs)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(timeout=0.2)  # until the other one has numbered too, if it may
+        return numbered
+
+    monkeypatch.setattr(sweep, "number", slow)
+    with ThreadPoolExecutor(2) as pool:
+        planned = list(pool.map(lambda lr: plan(tmp_path, configs(lr), [])[0], [0.1, 0.2]))
+    assert sorted(config["ID"] for config in planned) == [0, 1]
+    assert storage.read_pickle(tmp_path / "configs.pkl") == sorted(planned, key=lambda c: c["ID"])
+
+
+def test_what_a_killed_sweep_left_is_removed_but_nothing_of_jobs(tmp_path):
+    names = [".configs.pkl.99.tmp", "0/.config.yml.99.tmp", "0/1/.status.json.99.tmp"]
+    (tmp_path / "0/1").mkdir(parents=True)
+    for name in names:
+        (tmp_path / name).touch()
+    plan(tmp_path, configs(1), [])
+    assert [(tmp_path / name).exists() for name in names] == [False, False, True]
 
 
 def test_equal_configurations_are_planned_once(tmp_path):
