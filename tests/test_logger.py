@@ -1,5 +1,6 @@
 import pickle
 
+import numpy as np
 import pytest
 
 from lagom import Logger
@@ -111,3 +112,13 @@ def test_state(logger):
 
     assert state == {"logs": {"iteration": [1, 2, 3], "train_loss": [0.12, 0.11, 0.09]}}
     assert other.logs == {"iteration": [1, 2, 3], "train_loss": [0.12, 0.11, 0.09, 0.08]}
+
+
+def test_numbers_of_numpy_become_those_of_python():
+    logger, array = Logger(), np.arange(2.0)
+    for value in (np.float32(0.5), np.int64(3), np.bool_(True), np.array(2.5), array):
+        logger("x", value)
+
+    assert [type(value) for value in logger.logs["x"]] == [float, int, bool, float, np.ndarray]
+    assert logger.logs["x"][:4] == [0.5, 3, True, 2.5]
+    assert logger.logs["x"][4] is array

@@ -53,7 +53,12 @@ def plot(
             "--output", "-o", help="PNG, PDF or SVG; by default curve.png in the first PATH."
         ),
     ] = None,
-    x: Annotated[str, typer.Option(help="Column of the horizontal axis.")] = "timestep",
+    x: Annotated[
+        str,
+        typer.Option(
+            help="timestep, seconds (wall time), episode, iteration or any column that was logged."
+        ),
+    ] = "timestep",
     y: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Column of the vertical axis; by default the return of evaluations."),
@@ -62,15 +67,127 @@ def plot(
         Optional[str],  # noqa: UP045
         typer.Option(help="Keys that make a line, comma-separated; by default all that differ."),
     ] = None,
+    facet: Annotated[str, typer.Option(help="Key that makes a panel.")] = "env.id",
+    band: Annotated[
+        str, typer.Option(help="t (95 % interval of the mean), sd, minmax or none.")
+    ] = "t",
+    seeds: Annotated[bool, typer.Option("--seeds", help="A thin line for each seed too.")] = False,
+    smooth: Annotated[int, typer.Option(help="Running mean over so many points.")] = 1,
+    reference: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="CSV of lines to compare with: label,env,y or label,env,x,y,low,high."),
+    ] = None,
+    logx: Annotated[bool, typer.Option("--logx", help="Logarithmic horizontal axis.")] = False,
+    ylim: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="LOW,HIGH", help="Ends of the vertical axes."),
+    ] = None,
+    title: Annotated[Optional[str], typer.Option(help="Above the figure.")] = None,  # noqa: UP045
+    style: Annotated[
+        str, typer.Option(help="paper, talk (larger) or dark (larger, on dark).")
+    ] = "paper",
+    width: Annotated[Optional[float], typer.Option(help="In inches.")] = None,  # noqa: UP045
+    height: Annotated[Optional[float], typer.Option(help="In inches.")] = None,  # noqa: UP045
     csv: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Write the data too, one row per seed and step."),
+    ] = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Draw again every 10 s, or --live 60, until all have ended."),
+    ] = False,
+    aggregate: Annotated[
+        bool,
+        typer.Option(
+            "--aggregate", help="Not curves, but normalized scores over 3 or more environments."
+        ),
+    ] = False,
+    sweep: Annotated[
+        bool,
+        typer.Option("--sweep", help="Not curves, but the final score against each key varied."),
+    ] = False,
+    scores: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="CSV of env,low,high: more reference scores for --aggregate."),
     ] = None,
 ):
     """Draw the learning curves of all runs under PATHS, and print the final table."""
     from lagom.cli.plot import plot
 
-    raise typer.Exit(plot(paths, output, x, y, group, csv))
+    others = {
+        "facet": facet,
+        "band": band,
+        "seeds": seeds,
+        "smooth": smooth,
+        "reference": reference,
+        "logx": logx,
+        "ylim": ylim,
+        "title": title,
+        "style": style,
+        "width": width,
+        "height": height,
+        "live": live,
+    }
+    if aggregate or sweep or scores is not None:
+        from lagom.cli.aggregate import plot_other
+
+        words = (paths, output, x, y, group, csv, scores, others)
+        raise typer.Exit(plot_other(aggregate, sweep, *words))
+    raise typer.Exit(plot(paths, output, x, y, group, csv, **others))
+
+
+@app.command()
+def compare(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Folders to compare, the first with each other one.")
+    ],
+    y: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Column to compare; by default the return of evaluations."),
+    ] = None,
+    at: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Environment steps to compare at; by default the last 10 %."),
+    ] = None,
+    group: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Keys that make a configuration, comma-separated."),
+    ] = None,
+    baseline: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="What the others are compared with; by default the first."),
+    ] = None,
+    scores: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="CSV file of env,low,high: what a random policy and a reference reach."),
+    ] = None,
+    format: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="text, markdown, latex or json; by default as the name of -o says."),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="Write it to a file."),
+    ] = None,
+):
+    """Compare configurations: differences, how sure they are, and how many seeds it takes."""
+    from lagom.cli.compare import compare
+
+    raise typer.Exit(compare(paths, output, y, at, group, baseline, format, scores))
+
+
+@app.command()
+def report(
+    paths: Annotated[list[Path], typer.Argument(help="Folders with runs, for example outputs/.")],
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="HTML; by default report.html in the first PATH."),
+    ] = None,
+):
+    """Write one page about all runs under PATHS: curves, tables, settings, failures."""
+    from lagom.cli.report import report
+
+    raise typer.Exit(report(paths, output))
 
 
 @app.command()
@@ -113,7 +230,7 @@ def status(
     ] = False,
 ):
     """Show how far the jobs under PATHS are, which run, and what went wrong."""
-    from lagom.cli.ls import status
+    from lagom.cli.status import status
 
     raise typer.Exit(status(paths, watch))
 

@@ -3,9 +3,12 @@
 import math
 import sys
 import time
+import unicodedata
 
 from lagom.experiment import storage
+from lagom.vis.style import shorten
 
+_MIN_WIDTH = 8  # places of a column that is cut
 _SHOWN = 8  # running jobs with a bar of their own
 
 
@@ -121,9 +124,61 @@ def summarize(jobs, varying, seconds):
 
 def print_table(rows):
     """Print rows of text in columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for line in columns(rows):
+        print(f"  {line}")
+
+
+def columns(rows, width=math.inf, flexible=()):
+    """Rows of text as lines of aligned columns, without those that are empty.
+
+    Args:
+        rows (list): lists of str, of equal length.
+        width (float): places on the terminal.  Lines that are wider lose the middle of their texts
+            in the columns ``flexible``, the widest of these first, then their ends.
+        flexible (tuple): places of columns in a row.
+
+    Returns:
+        list: a str for each row.
+    """
+    used = [i for i in range(len(rows[0])) if any(row[i] for row in rows)]
+    widths = {i: max(count_places(row[i]) for row in rows) for i in used}
+    while sum(widths.values()) + 2 * (len(used) - 1) > width:
+        widest = max((i for i in used if i in flexible), key=widths.get, default=None)
+        if widest is None or widths[widest] <= _MIN_WIDTH:
+            break
+        widths[widest] -= 1
+    lines = []
     for row in rows:
-        print("  " + "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip())
+        cells = [_cut(row[i], widths[i]) for i in used]
+        padded = [c + " " * (widths[i] - count_places(c)) for i, c in zip(used, cells, strict=True)]
+        lines.append(clip("  ".join(padded).rstrip(), width))
+    return lines
+
+
+def count_places(text):
+    """How many places ``text`` takes on a terminal."""
+    if max(text, default="") < "\u0300":  # below are neither wide nor combining ones
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def _cut(text, width):
+    """``text`` in ``width`` places, without its middle."""
+    num = width
+    while count_places(text) > width:
+        text, num = shorten(text, num), num - 1
+    return text
+
+
+def clip(text, width):
+    """``text`` in ``width`` places, without its end."""
+    if count_places(text) <= width:
+        return text
+    text = text[: width - 1]
+    while count_places(text) >= width:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def exit_code(jobs):

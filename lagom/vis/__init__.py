@@ -8,11 +8,18 @@ _WHERE = {
     "Run": "runs",
     "find_runs": "runs",
     "read_runs": "runs",
-    "load_runs": "runs",
+    "load_runs": "load",
     "set_ticker": "ticker",
     "read_xy": "xy",
     "plot_experiment": "plot",
     "final_table": "curves",
+    "compare_curves": "compare",
+    "make_aggregate": "aggregate",
+    "measure": "aggregate",
+    "plot_aggregate": "aggregate",
+    "make_sweep": "sweeps",
+    "plot_sweep": "sweeps",
+    "make_report": "report",
 }
 __all__ = list(_WHERE)
 

@@ -1,6 +1,7 @@
 """Curves: what the runs of one configuration say together, as numbers.
 
-Seeds are never smoothed; one that failed is not left out: it counts, and ends where it ended.
+Seeds are smoothed only if asked; one that failed is not left out: it counts, and ends where it
+ended.
 """
 
 import difflib
@@ -10,25 +11,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lagom.vis.runs import has_columns, numbers, split_key
-from lagom.vis.style import count_seeds, label_runs
+from lagom.vis.runs import has_columns, split_key
+from lagom.vis.series import DERIVED, numbers
+from lagom.vis.style import count_seeds, label_runs, lookup, panel_of
 
+_ENDED = ("done", "failed", "diverged")
+BANDS = ("t", "sd", "minmax", "none")
 _MAX_POINT = 1000  # of a curve; more than a page can show
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One configuration in one environment: its seeds, and their mean where at least two are.
+    """One configuration in one panel: its seeds, and their mean where at least two are.
 
     Args:
-        environment (str): the environment id.
+        environment (str): the panel: the environment id, unless another key makes the panels.
         label (str): what tells the configuration from the others.
         log (str): ``"eval"`` or ``"train"``, where the numbers come from.
         runs (list of Run): all of them, also those without numbers.
         seeds (list): for each run ``(x, y)``, ``[T]`` each, increasing in ``x``; may be empty.
         x (ndarray): ``[T]``, the common grid.
         mean (ndarray): ``[T]``, mean over the seeds; NaN where too few are.
-        half (ndarray): ``[T]``, half the width of the interval; NaN for a single seed.
+        low, high (ndarray): ``[T]``, ends of the band; NaN for a single seed.
     """
 
     environment: str
@@ -38,7 +42,8 @@ class Curve:
     seeds: list
     x: np.ndarray
     mean: np.ndarray
-    half: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
 
 def student_t(values, level=0.95):
@@ -69,8 +74,8 @@ def student_t(values, level=0.95):
     return mean, stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance / np.maximum(n, 1))
 
 
-def average_seeds(seeds):
-    """Mean and interval of curves that were measured at different steps.
+def average_seeds(seeds, band="t", ended=None):
+    """Mean and band of curves that were measured at different steps.
 
     Each seed is interpolated inside its own range only, and the mean stands where at least two
     seeds are (one, where no two ever meet).  Seeds of a single point each are compared at the mean
@@ -79,27 +84,61 @@ def average_seeds(seeds):
 
     Args:
         seeds (list): ``(x, y)`` per seed, ``[T]`` each, increasing in ``x``.
+        band (str): ``"t"``, the 95 % Student-t interval of the mean; ``"sd"``, one standard
+            deviation of the seeds to either side; ``"minmax"``, from the lowest seed to the
+            highest; ``"none"``.
+        ended (list of bool): for clocks such as wall time, on which seeds end at different places,
+            whether each has ended.  Those keep their last value, and the mean stands where all
+            seeds do: if the slow ones alone made its end, it would be that of the slow ones.
 
     Returns:
-        tuple: grid, mean and half the width of the interval, ``[T]`` each.
+        tuple: grid, mean, lower and upper end of the band, ``[T]`` each.
+
+    Raises:
+        ValueError: ``band`` is another word.
     """
+    if band not in BANDS:
+        raise ValueError(f"band: got {band!r}; expected one of {', '.join(BANDS)}")
+    ended = (
+        [is_over for is_over, (x, _) in zip(ended, seeds, strict=True) if len(x)] if ended else ()
+    )
     seeds = [(x, y) for x, y in seeds if len(x)]
     if not seeds:
-        return np.empty(0), np.empty(0), np.empty(0)
+        return (np.empty(0),) * 4
     if all(len(x) == 1 for x, _ in seeds):
         grid = np.mean([x for x, _ in seeds], axis=0)
         values = np.stack([y for _, y in seeds])  # [B, 1]
     else:
+        end = max(x[-1] for x, _ in seeds)
+        for i in np.flatnonzero(ended):
+            seeds[i] = np.append(seeds[i][0], end), np.append(seeds[i][1], seeds[i][1][-1])
         grid = np.unique(np.concatenate([x for x, _ in seeds]))
         if len(grid) > _MAX_POINT:
             grid = np.linspace(grid[0], grid[-1], _MAX_POINT)
         values = np.stack([np.interp(grid, x, y, np.nan, np.nan) for x, y in seeds])  # [B, T]
     n = np.isfinite(values).sum(0)  # [T]
-    near = np.abs(grid[:, None] - grid) < _evaluation_interval(seeds)  # [T, T]
-    full = n == np.where(near, n, 0).max(1)
-    mean, half = student_t(values[:, full])
-    mean[n[full] < min(2, n.max())] = np.nan
-    return grid[full], mean, half
+    full = n == (n.max() if ended else _max_near(n, grid, _evaluation_interval(seeds)))
+    n, grid, values = n[full], grid[full], values[:, full]
+    mean, half = student_t(values)
+    low, high = mean - half, mean + half
+    if band == "sd":
+        half = np.sqrt(np.nansum((values - mean) ** 2, 0) / np.where(n > 1, n - 1.0, np.nan))
+        low, high = mean - half, mean + half
+    elif band == "minmax":
+        low = np.where(n > 1, np.where(np.isnan(values), np.inf, values).min(0), np.nan)
+        high = np.where(n > 1, np.where(np.isnan(values), -np.inf, values).max(0), np.nan)
+    elif band == "none":
+        low = high = np.full(len(grid), np.nan)
+    mean[n < min(2, n.max())] = np.nan
+    return grid, mean, low, high
+
+
+def _max_near(n, grid, distance):
+    """``[T]``: the largest ``n`` nearer than ``distance`` to each point of the sorted grid."""
+    first = np.searchsorted(grid, grid - distance, side="right")
+    behind = np.searchsorted(grid, grid + distance, side="left")
+    edges = np.stack([np.minimum(first, behind - 1), behind], axis=1).ravel()
+    return np.maximum.reduceat(np.append(n, 0), edges)[::2]
 
 
 def _evaluation_interval(seeds):
@@ -107,8 +146,29 @@ def _evaluation_interval(seeds):
     return min((np.median(np.diff(x)) for x, _ in seeds if len(x) > 1), default=1e-9)
 
 
-def make_curves(runs, x="timestep", y="return", group=None):
-    """One curve per environment and configuration.
+def smooth_seed(y, num):
+    """Running mean of a seed: of each value and those before it, ``num`` in all, fewer at first.
+
+    Args:
+        y (ndarray): ``[T]``.
+        num (int): number of points; 1 leaves ``y`` as it is.
+
+    Returns:
+        ndarray: ``[T]``.
+
+    Example:
+        >>> smooth_seed(np.array([1.0, 3.0, 8.0]), 2).tolist()
+        [1.0, 2.0, 5.5]
+    """
+    num = min(num, len(y))
+    if num < 2:
+        return y
+    padded = np.concatenate([np.full(num - 1, np.nan), y])
+    return np.nanmean(np.lib.stride_tricks.sliding_window_view(padded, num), axis=1)
+
+
+def make_curves(runs, x="timestep", y="return", group=None, facet="env.id", *, band="t", smooth=1):
+    """One curve per panel and configuration.
 
     Evaluations and training returns are never mixed: a curve takes the training log only if no seed
     of it has evaluations yet.
@@ -117,30 +177,47 @@ def make_curves(runs, x="timestep", y="return", group=None):
         runs (list of Run): as ``read_runs`` gave them for the same ``x`` and ``y``.
         x, y (str): columns; ``train.return`` asks for the training log.
         group (list of str): configuration keys that make a curve; by default a configuration does.
+        facet (str): configuration key that makes a panel.
+        band (str): see ``average_seeds``.
+        smooth (int): points of each seed's running mean, see ``smooth_seed``.
 
     Returns:
-        list of Curve: by environment, then in the order of the runs.
+        list of Curve: by panel, then in the order of the runs.
 
     Raises:
-        ValueError: ``x``, ``y`` or a key of ``group`` is found in no run.
+        ValueError: ``x``, ``y``, ``facet`` or a key of ``group`` is found in no run, ``band`` is
+            unknown, or ``smooth`` is not positive.
     """
+    if smooth < 1:
+        raise ValueError(f"smooth: got {smooth!r}; expected a number of points, at least 1")
     columns = {key for run in runs for log in run.logs.values() for key in log}
-    for name, key, known in (("x", x, columns), ("y", split_key(y)[1], columns)):
-        if columns:
+    for name, key in (("x", x), ("y", split_key(y)[1])):
+        if columns and key not in DERIVED:
+            _check_known(name, key, columns)
+    known = {"name", "ID", "seed", "env.id"} | {key for run in runs for key in run.config}
+    for name, keys in (("group", group or ()), ("facet", [facet])):
+        for key in keys:
             _check_known(name, key, known)
-    for key in group or ():
-        known = {"name", "ID", "seed"} | {key for run in runs for key in run.config}
-        _check_known("group", key, known)
     members = defaultdict(list)
-    for run, label in zip(runs, label_runs(runs, group), strict=True):
-        members[run.environment, label].append(run)
+    for run, label in zip(runs, label_runs(runs, group, facet), strict=True):
+        members[panel_of(run, facet), label].append(run)
     curves = []
-    for (environment, label), same in sorted(members.items(), key=lambda item: item[0][0]):
+    for (panel, label), same in sorted(
+        members.items(), key=lambda item: (_order(item[1][0], facet), item[0][0])
+    ):
         logs = [log for log in split_key(y)[0] if any(_has(run, log, x, y) for run in same)]
         log = logs[0] if logs else split_key(y)[0][0]
         seeds = [_points(run.logs.get(log, {}), x, split_key(y)[1]) for run in same]
-        curves.append(Curve(environment, label, log, same, seeds, *average_seeds(seeds)))
+        seeds = [(x, smooth_seed(y, smooth)) for x, y in seeds]
+        ended = [run.status in _ENDED for run in same] if x in DERIVED else None
+        curves.append(Curve(panel, label, log, same, seeds, *average_seeds(seeds, band, ended)))
     return curves
+
+
+def _order(run, facet):
+    """Panels of numbers go by their values."""
+    value = numbers([lookup(run, facet)])[0]
+    return value if math.isfinite(value) else math.inf
 
 
 def _check_known(name, key, known):

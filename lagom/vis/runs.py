@@ -9,18 +9,19 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from lagom.experiment.journal import read_logs
 from lagom.experiment.storage import read_json, read_pickle, read_yaml
+from lagom.vis.series import DERIVED, derive, numbers, read_columns
 
 _STATUS = ("waiting", "running", "done", "failed", "diverged", "stopped")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _MAX_CONFIG = 1_000_000  # bytes; of status.json too
 _MAX_TABLE = 100_000_000  # bytes, and values and characters, of an experiment's configurations
-_IDENTITY = ("run", "name", "ID", "seed", "status", "log")
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class Run:
         path (Path): its folder, ``<name>/<ID>/<seed>``.
         name (str): the experiment.
         ID (int): the configuration, within the experiment.
-        seed (int): the seed; None where ``path`` is a configuration that has none yet.
+        seed (int): the seed.
         status (str): as in ``status.json``; ``"unknown"`` without one, ``"unreadable"`` where a
             log is.
         config (dict): dotted key to value.
-        logs (dict): ``"eval"`` and, where needed, ``"train"``: column to list, of equal length.
+        logs (dict): ``"eval"`` and, where needed, ``"train"``: column to list or array, of equal
+            length.
         state (dict): all of ``status.json``; filled by ``read_states`` only.
     """
 
@@ -61,7 +63,7 @@ class Run:
     @property
     def experiment(self):
         """The absolute path of the experiment's folder, as text."""
-        return os.path.abspath(self.path).rsplit(os.sep, 1 if self.seed is None else 2)[0]
+        return _place(self.path)[0]
 
 
 def find_runs(paths):
@@ -75,13 +77,7 @@ def find_runs(paths):
     Returns:
         tuple: the folders in the order of experiment, ID and seed, and a list of messages.
     """
-    runs, _, messages = _walk(paths)
-    return runs, messages
-
-
-def _walk(paths):
-    """The seeds as ``find_runs`` gives them, the configurations on the way, and messages."""
-    found, configs, messages, seen = [], [], [], set()
+    found, messages, seen = [], [], set()
     stack = [Path(path) for path in paths]
     stack = [Path(os.path.abspath(p)) if p.name in ("", "..") else p for p in stack]
     while stack:
@@ -96,12 +92,10 @@ def _walk(paths):
                 continue
             with os.scandir(folder) as entries:
                 names = [e.name for e in entries if not e.name.startswith((".", "old-"))]
-            if "config.yml" in names and _NUMBER.fullmatch(folder.name):
-                configs.append(folder)
             stack += [folder / name for name in names if os.path.isdir(folder / name)]
         except OSError as error:
             messages.append(f"{folder}: {error.strerror}")
-    return sorted(found, key=_natural), configs, messages
+    return sorted(found, key=_place), messages
 
 
 def _is_seed(folder):
@@ -114,40 +108,61 @@ def _is_seed(folder):
     )
 
 
-def _natural(folder):
+def _place(folder):
+    """Experiment, ID and seed of a run."""
     experiment, ID, seed = os.path.abspath(folder).rsplit(os.sep, 2)
     return experiment, int(ID), int(seed)
 
 
-def read_runs(paths, x="timestep", y="return"):
+def read_runs(paths, x="timestep", y="return", whole=True):
     """The runs at or below ``paths``, also those that are running, failed or have logged nothing.
 
     Args:
         paths (list of Path): see ``find_runs``.
-        x (str): column that is wanted.
+        x (str): column that is wanted.  ``seconds``, ``episode`` and ``iteration`` of a log without
+            such a column are found by its time steps in the other logs, see ``derive``.
         y (str): column that is wanted against it.  The evaluation log is read first and the
             training log, which may be large, only if that lacks a column; ``train.return`` asks for
             the training log, ``eval.return`` for the other.
+        whole (bool): all columns of the logs, as lists; otherwise at least ``x`` and ``y``, as
+            arrays where that can be had: in a tenth of the time.
 
     Returns:
         tuple: list of Run, and a list of messages about what could not be read.
     """
+
+    def read(folder, messages):
+        logs = {}
+        for log in split_key(y)[0]:
+            logs[log] = _read_xy(folder, log, x, split_key(y)[1], whole, messages)
+            if has_columns(logs[log] or {}, x, y):
+                break
+        return logs
+
+    return _read_runs(paths, read)
+
+
+def read_logged(paths, logs=("eval", "train")):
+    """The runs at or below ``paths`` with all of their ``logs``; otherwise as ``read_runs``."""
+    return _read_runs(
+        paths, lambda folder, messages: {log: read_log(folder, log, messages) for log in logs}
+    )
+
+
+def _read_runs(paths, read):
+    """The runs, with the logs that ``read(folder, messages)`` gives: None for an unreadable one."""
     folders, messages = find_runs(paths)
     configs, runs = {}, []
     for folder in folders:
         if folder.parent not in configs:
-            configs[folder.parent] = _read_config(folder.parent / "config.yml", messages)
+            configs[folder.parent] = read_config(folder.parent / "config.yml", messages)
         if configs[folder.parent] is not None:
-            status, logs = _read_status(folder, messages), {}
-            for log in split_key(y)[0]:
-                logs[log] = _read_log(folder, log, messages)
-                if logs[log] is None:
-                    status, logs[log] = "unreadable", {}
-                if has_columns(logs[log], x, y):
-                    break
-            name, ID, seed = Path(os.path.abspath(folder)).parts[-3:]
-            config = configs[folder.parent]
-            runs.append(Run(folder, name, int(ID), int(seed), status, config, logs))
+            status, logs = _read_status(folder, messages), read(folder, messages)
+            status = "unreadable" if None in logs.values() else status
+            logs = {log: columns or {} for log, columns in logs.items()}
+            experiment, ID, seed = _place(folder)
+            name, config = os.path.basename(experiment), configs[folder.parent]
+            runs.append(Run(folder, name, ID, seed, status, config, logs))
     return runs, messages
 
 
@@ -162,29 +177,22 @@ def read_states(paths):
 
     Returns:
         tuple: list of Run, in the order of experiment, ID and seed, and a list of messages.
-        Configurations without a seed are among them.  ``status`` is ``"waiting"`` without
-        ``status.json`` and ``"unreadable"`` where that cannot be read, ``config`` is empty where it
-        cannot.  Between them stands a dictionary: experiment to list of its configurations.
+        ``status`` is ``"waiting"`` without ``status.json`` and ``"unreadable"`` where that cannot
+        be read, ``config`` is empty where it cannot.  Between them stands a dictionary: experiment
+        to list of its configurations.
     """
-    folders, configs, messages = _walk(paths)
-    seeds = {folder: [] for folder in configs}
-    for folder in folders:
-        seeds.setdefault(folder.parent, []).append(folder)
+    folders, messages = find_runs(paths)
     tables, runs = {}, []
-    for config_folder in sorted(seeds, key=lambda folder: _natural(folder / "0")):
-        experiment, ID, _ = _natural(config_folder / "0")
+    for folder in folders:
+        experiment, ID, seed = _place(folder)
         if experiment not in tables:
             tables[experiment] = _read_table(Path(experiment, "configs.pkl"), messages)
         table, name = tables[experiment], os.path.basename(experiment)
         if ID not in table:
-            table[ID] = _read_config(config_folder / "config.yml", messages) or {}
-        if not seeds[config_folder]:
-            runs.append(Run(config_folder, name, ID, None, "waiting", table[ID], {}))
-        for folder in seeds[config_folder]:
-            state = _read_state(folder, messages)
-            status = "unreadable" if state is None else state.get("status", "waiting")
-            seed = _natural(folder)[2]
-            runs.append(Run(folder, name, ID, seed, status, table[ID], {}, state or {}))
+            table[ID] = read_config(folder.parent / "config.yml", messages) or {}
+        state = _read_state(folder, messages)
+        status = "unreadable" if state is None else state.get("status", "waiting")
+        runs.append(Run(folder, name, ID, seed, status, table[ID], {}, state or {}))
     return runs, {name: [*table.values()] for name, table in tables.items()}, messages
 
 
@@ -202,7 +210,7 @@ def iteration_seconds(folder):
     Returns:
         float: the median over those of ``timing.journal``, in seconds; 0 if there are none.
     """
-    logs = _read_log(folder, "timing", []) or {}
+    logs = read_log(folder, "timing", []) or {}
     columns = [numbers(logs[key]) for key in logs if key.endswith("_seconds")]
     seconds = np.sum(columns, axis=0) if columns else np.empty(0)  # [T]
     seconds = seconds[np.isfinite(seconds)]
@@ -217,11 +225,11 @@ def split_key(y):
 
 def has_columns(columns, x, y):
     """Whether a log holds rows of both ``x`` and ``y``."""
-    return bool(columns.get(x) and columns.get(split_key(y)[1]))
+    return bool(len(columns.get(x, ())) and len(columns.get(split_key(y)[1], ())))
 
 
-def _read_config(path, messages):
-    """The flat configuration, or None and a message."""
+def read_config(path, messages):
+    """The flat configuration in the file ``path``; None, and why in ``messages``, without one."""
     try:
         config = read_yaml(_file(path, _MAX_CONFIG, "a configuration"))
         _check_config(path, config)
@@ -307,11 +315,32 @@ def _read_state(folder, messages):
         messages.append(_reason(error))
 
 
-def _read_log(folder, log, messages):
-    """The columns; {} if nothing is logged yet; None and a message if they cannot be read."""
+def _read_xy(folder, log, x, y, whole, messages):
+    """The columns of a log, ``x`` among them; as ``read_log``."""
+    derived = x in DERIVED and not (log == "train" and x != "seconds")
+    names = None if whole else dict.fromkeys(["timestep" if derived else x, y])
+    columns = read_log(folder, log, messages, names)
+    if not derived or not columns or x in columns:
+        return columns
+    other, names = ("timing", ()) if x == "seconds" else ("train", ("timestep", x))
+    clock = read_log(folder, other, messages, names) or {}
+    steps = numbers(columns.get("timestep", []))
+    return {**columns, x: derive(x, steps, clock)} if len(steps) else columns
+
+
+def read_log(folder, log, messages, names=None):
+    """The columns; {} if nothing is logged yet; None and a message if they cannot be read.
+
+    Args:
+        folder (Path): the run.
+        log (str): ``"train"``, ``"eval"`` or ``"timing"``.
+        messages (list): what could not be read is added.
+        names (iterable of str): see ``read_columns``; by default all columns as they were logged.
+    """
     journal = folder / f"{log}.journal"
     try:
-        columns, num_damaged = read_logs(folder, log)
+        read = read_logs if names is None else partial(read_columns, names=names)
+        columns, num_damaged = read(folder, log)
     except FileNotFoundError:
         if not os.path.lexists(journal):
             return {}
@@ -328,75 +357,3 @@ def _read_log(folder, log, messages):
 def _reason(error):
     is_os = isinstance(error, OSError) and error.filename
     return f"{error.filename}: {error.strerror}" if is_os else str(error)
-
-
-def numbers(column):
-    """A logged column as numbers.
-
-    Args:
-        column (list): numbers; anything else counts as missing.
-
-    Returns:
-        ndarray: ``[T]`` float64, NaN where there is no number.
-    """
-    try:
-        values = np.array(column, dtype=np.float64)
-        if values.ndim == 1:
-            return values
-    except (ValueError, TypeError, OverflowError):
-        pass
-    return np.array([_number(value) for value in column], dtype=np.float64)
-
-
-def _number(value):
-    try:
-        return float(value) if isinstance(value, int | float) else np.nan
-    except OverflowError:
-        return np.nan
-
-
-def tidy(runs, x="timestep", y="return"):
-    """Runs as one long table, for pandas, seaborn or a file.
-
-    Args:
-        runs (list of Run): as ``read_runs`` gave them.
-        x, y (str): decide which log of a run is taken: the first that has both columns.
-
-    Returns:
-        DataFrame: a row for each logged row, with columns ``run`` (the folder), ``name``, ``ID``,
-        ``seed``, ``status``, ``log``, the configuration, and the log's scalar columns.  A run that
-        has logged nothing keeps one row, so that it still counts.
-    """
-    import pandas as pd
-
-    tables = []
-    for run in runs:
-        log = next((log for log in run.logs if has_columns(run.logs[log], x, y)), "")
-        columns = {k: v for k, v in run.logs.get(log, {}).items() if not _has_list(v)}
-        T = max([1, *map(len, columns.values())])
-        identity = (str(run.path), run.name, run.ID, run.seed, run.status, log)
-        known = {k: [v] * T for k, v in zip(_IDENTITY, identity, strict=True)}
-        tables.append({**{k: [v] * T for k, v in run.config.items()}, **columns, **known})
-    order = [*_IDENTITY, *(k for run in runs for k in run.config), *(k for t in tables for k in t)]
-    data = {key: [] for key in order}
-    for table in tables:
-        for key, column in data.items():
-            column += table.get(key) or [None] * len(table["run"])
-    return pd.DataFrame(data)
-
-
-def _has_list(column):
-    return any(isinstance(value, list | dict) for value in column)
-
-
-def load_runs(paths, x="timestep", y="return"):
-    """The runs at or below ``paths`` as one long table; see ``read_runs`` and ``tidy``.
-
-    Returns:
-        DataFrame: a row for each evaluation of each seed; what could not be read is told in
-        ``attrs["messages"]``.
-    """
-    runs, messages = read_runs(paths, x, y)
-    table = tidy(runs, x, y)
-    table.attrs["messages"] = messages
-    return table

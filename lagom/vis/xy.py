@@ -9,7 +9,7 @@ import numpy as np
 from lagom.experiment.journal import read_journal
 from lagom.experiment.storage import read_pickle
 from lagom.transform import interp_curves, smooth_filter
-from lagom.vis.runs import _read_config, numbers
+from lagom.vis.runs import numbers, read_config
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -61,7 +61,7 @@ def read_xy(
     smooth_kws = smooth_kws or {"window_length": 51, "polyorder": 3}
     parts, messages = [], []
     for folder in _numbered(Path(log_folder)):
-        config = _read_config(folder / "config.yml", messages)
+        config = read_config(folder / "config.yml", messages)
         if config is None:
             continue
         config = {key: _tuples(value) for key, value in config.items()}

@@ -1,3 +1,4 @@
+import importlib
 import os
 import sys
 
@@ -5,7 +6,7 @@ import gymnasium
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-from lagom.envs import SPECS, make
+from lagom.envs import SPECS, make, registry
 
 
 def test_classic_control():
@@ -146,3 +147,10 @@ def test_mujoco_leaves_no_log_file(id, tmp_path, monkeypatch):
     make(id).reset()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_mujoco_other_environments_are_made(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lagom.envs.mujoco_v2", None)
+    registry._quiet_mujoco()
+    with pytest.raises(ImportError, match="mujoco_v2"):
+        importlib.import_module("lagom.envs.mujoco_v2")

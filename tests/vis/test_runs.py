@@ -2,13 +2,12 @@ import os
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from lagom.experiment.journal import Journal
 from lagom.experiment.storage import write_json, write_pickle, write_yaml
-from lagom.vis import find_runs, load_runs, read_runs
-from lagom.vis.runs import numbers, split_key, tidy
+from lagom.vis import find_runs, read_runs
+from lagom.vis.runs import read_logged, split_key
 
 CONFIG = {"ID": 0, "algo.name": "ppo", "env.id": "CartPole-v1", "agent.lr": 0.1}
 
@@ -253,56 +252,83 @@ def test_names_without_a_configuration_of_them(tmp_path):
     assert (run.environment, run.algo) == ("x", "x")
 
 
-def test_numbers():
-    nan = np.nan
-    np.testing.assert_array_equal(numbers([1, 2.5, True]), [1.0, 2.5, 1.0])
-    np.testing.assert_array_equal(
-        numbers([1, None, "x", [1, 2], {}, 10**400]), [1, nan, nan, nan, nan, nan]
-    )
-    np.testing.assert_array_equal(numbers([[1, 2], [3, 4]]), [nan, nan])
-    assert numbers([]).shape == (0,)
-
-
-def test_tidy_has_a_row_for_each_evaluation(tmp_path):
-    write_run(tmp_path / "x" / "0" / "1")
-    write_run(tmp_path / "x" / "1" / "4", config={"ID": 1, "agent.clip": [1, 2], "name": "other"})
-
-    table = load_runs([tmp_path])
-
-    assert list(table) == [
-        *("run", "name", "ID", "seed", "status", "log"),
-        *("algo.name", "env.id", "agent.lr", "agent.clip", "timestep", "return"),
-    ]
-    assert table["timestep"].tolist() == [10, 20, 10, 20]
-    assert table["return"].tolist() == [1.0, 2.0, 1.0, 2.0]
-    assert table["seed"].tolist() == [1, 1, 4, 4]
-    assert table["name"].tolist() == ["x"] * 4  # the folder, whatever the configuration says
-    assert table["agent.lr"].isna().tolist() == [False, False, True, True]
-    assert table["agent.clip"][2] == [1, 2]
-    assert table["log"].unique().tolist() == ["eval"]
-    assert table.attrs["messages"] == []
-
-
-def test_tidy_keeps_runs_that_logged_nothing(tmp_path):
-    write_run(tmp_path / "x" / "0" / "1", rows=(), status="failed")
-    write_run(tmp_path / "x" / "0" / "2")
-
-    table = load_runs([tmp_path])
-
-    assert table["status"].tolist() == ["failed", "done", "done"]
-    assert table["return"].isna().tolist() == [True, False, False]
-
-
-def test_tidy_leaves_lists_out(tmp_path):
+def test_the_wanted_columns_alone_are_arrays(tmp_path):
     folder = write_run(tmp_path / "x" / "0" / "1", rows=())
-    row = {"timestep": 1, "return": 2.0, "returns": [1.0, 3.0], "seed": 99}
-    write_log(folder / "eval.journal", [row])
+    write_log(folder / "eval.journal", [{"timestep": 1, "return": 2.0, "length": 3}])
 
-    table = load_runs([tmp_path])
+    (run,), messages = read_runs([tmp_path], whole=False)
 
-    assert "returns" not in table
-    assert table["seed"].tolist() == [1]
+    assert {key: column.tolist() for key, column in run.logs["eval"].items()} == {
+        "timestep": [1.0],
+        "return": [2.0],
+    }
+    assert messages == []
 
 
-def test_tidy_of_nothing():
-    assert tidy([]).empty
+def test_columns_that_are_not_there_leave_all_others(tmp_path):
+    """They are what an error message can offer."""
+    write_run(tmp_path / "x" / "0" / "1", train=[(1, 0.5)])
+
+    (run,), _ = read_runs([tmp_path], y="retrun", whole=False)
+
+    assert run.logs["eval"] == {"timestep": [10, 20], "return": [1.0, 2.0]}
+    assert run.logs["train"] == {"timestep": [1], "return": [0.5]}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    ("x", "expected"), [("seconds", [3.5, 10.0]), ("episode", [4, 9]), ("iteration", [1, 3])]
+)
+def test_clocks_of_evaluations_come_from_the_other_logs(tmp_path, x, expected, whole):
+    folder = write_run(tmp_path / "x" / "0" / "1", rows=[(10, 1.0), (30, 2.0)])
+    steps = [10, 20, 30]
+    train = zip(steps, (1, 2, 3), (4, 6, 9), strict=True)
+    write_log(
+        folder / "train.journal",
+        [{"timestep": t, "iteration": n, "episode": e, "return": 0.0} for t, n, e in train],
+    )
+    seconds = zip(steps, (1, 2, 3), (2, 0.5, 0.5), (0.5, 0, 0.5), strict=True)
+    names = ("timestep", "collect_seconds", "learn_seconds", "eval_seconds")
+    rows = [dict(zip(names, row, strict=True), steps_per_second=1e3) for row in seconds]
+    write_log(folder / "timing.journal", rows)
+
+    (run,), messages = read_runs([tmp_path], x, whole=whole)
+    (asked,), _ = read_runs([tmp_path], x, "train.return", whole=whole)
+
+    assert list(run.logs["eval"][x]) == expected
+    assert messages == []
+    assert (list(asked.logs["train"][x])[::2], len(asked.logs["train"][x])) == (expected, 3)
+
+
+def test_without_a_timing_log_there_is_no_wall_time(tmp_path):
+    write_run(tmp_path / "x" / "0" / "1")
+
+    (run,), messages = read_runs([tmp_path], "seconds")
+
+    assert all(value != value for value in run.logs["eval"]["seconds"])
+    assert messages == []
+
+
+def test_a_damaged_timing_log_is_told(tmp_path):
+    folder = write_run(tmp_path / "x" / "0" / "1")
+    (folder / "timing.journal").write_bytes(b"<html>\n")
+
+    (run,), (message,) = read_runs([tmp_path], "seconds", whole=False)
+
+    assert (run.status, message) == (
+        "done",
+        f"{folder / 'timing.journal'}: 1 damaged lines left out",
+    )
+
+
+def test_logs_can_be_read_whole(tmp_path):
+    folder = write_run(tmp_path / "x" / "0" / "1", train=[(1, 0.5)])
+    write_run(tmp_path / "x" / "0" / "2", rows=())
+    (folder / "train.journal").write_bytes(b"<html>\n")
+
+    (first, second), messages = read_logged([tmp_path])
+
+    assert first.status == "unreadable"
+    assert first.logs == {"eval": {"timestep": [10, 20], "return": [1.0, 2.0]}, "train": {}}
+    assert second.logs == {"eval": {}, "train": {}}
+    assert len(messages) == 1
