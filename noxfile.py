@@ -1,4 +1,4 @@
-"""Sessions: tests (the default), slow, lint, wheel, speed."""
+"""Sessions: tests (default), slow, ray, lint, types, wheel, speed, coverage, mutations, docs."""
 
 import shutil
 from pathlib import Path
@@ -9,6 +9,19 @@ import nox
 nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = ["tests"]
 INSTALL = ("-c", "constraints.txt")
+COVERAGE = """
+[run]
+source = {lagom}
+data_file = {data}
+parallel = true
+concurrency = multiprocessing, thread
+patch = subprocess, _exit
+
+[report]
+fail_under = 95
+show_missing = true
+skip_covered = true
+"""
 
 
 @nox.session
@@ -23,6 +36,17 @@ def slow(session):
     """Learning runs of minutes."""
     session.install(*INSTALL, ".[test]")
     session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def ray(session):
+    """Jobs by a local Ray: 500 MB to install, and an older cloudpickle."""
+    pins = Path("constraints.txt").read_text().splitlines()
+    constraints = Path(session.create_tmp()) / "constraints.txt"
+    constraints.write_text("\n".join(x for x in pins if not x.startswith("cloudpickle")))
+    session.install("-c", str(constraints), ".[test,ray]")
+    session.run("pytest", "-m", "", "tests/experiment/test_scheduler.py", *session.posargs)
+    session.run("pytest", "-m", "", "-k", "ray", "tests/cli/test_launchers.py", *session.posargs)
 
 
 @nox.session
@@ -64,3 +88,36 @@ def speed(session):
     """Environment steps per CPU second beside Stable-Baselines3, interleaved."""
     session.install(*INSTALL, ".", "stable-baselines3")
     session.run("python", "benchmarks/speed.py", *session.posargs)
+
+
+@nox.session
+def coverage(session):
+    """Lines of lagom/ that the default suite runs, in all its processes."""
+    session.install(*INSTALL, "-e", ".[test]", "coverage==7.17.3")
+    folder = Path(session.create_tmp()).resolve()
+    config = folder / "coveragerc"  # with full paths, as jobs and tests run elsewhere
+    config.write_text(COVERAGE.format(lagom=Path("lagom").resolve(), data=folder / "data"))
+    rc = f"--rcfile={config}"
+    session.run("coverage", "erase", rc)
+    session.run("coverage", "run", rc, "-m", "pytest", "-n", "2", *session.posargs)
+    session.run("coverage", "combine", "-q", rc)
+    session.run("coverage", "report", rc)
+
+
+@nox.session
+def mutations(session):
+    """Mistakes made in a copy of the tree, each of which the tests must notice."""
+    session.install(*INSTALL, ".[test]")
+    session.run("python", "tests/mutations.py", *session.posargs)
+
+
+@nox.session
+def docs(session):
+    """The API pages, in build/docs, read without a network; any warning is an error."""
+    tools = ("sphinx==9.0.4", "furo==2025.12.19", "latex2mathml==3.81.1")
+    session.install(*INSTALL, ".", *tools)
+    out = Path("build", "docs")
+    shutil.rmtree(out, ignore_errors=True)
+    trees = str(Path(session.create_tmp()).resolve() / "doctrees")
+    session.run("sphinx-build", "-qEW", "--keep-going", "-d", trees, "docs/api", str(out))
+    session.run("python", "docs/api/check.py", str(out))
