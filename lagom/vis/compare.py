@@ -127,15 +127,15 @@ def compare_curves(curves, y="return", baseline=None, at=None, scores=None):
     """Compare every configuration with the baseline, in each environment and over all.
 
     On one environment: means with Student-t intervals, the difference by Welch's test or, where
-    :func:`share_seeds`, a paired one, with Holm's correction over all tests.  Over several: scores
+    ``share_seeds``, a paired one, with Holm's correction over all tests.  Over several: scores
     between a random policy (0) and a reference (1), their IQM with stratified bootstrap intervals;
     of fewer than 3 environments or 5 seeds their mean, with Student-t intervals.
 
     Args:
-        curves (list of Curve): as :func:`label_curves` gave them.
+        curves (list of Curve): as ``label_curves`` gave them.
         y (str): what is compared; more counts as better if it is a return.
         baseline (str): a label; by default the first.
-        at (float): as in :func:`seed_values`.
+        at (float): as in ``seed_values``.
         scores (dict): environment to ``(low, high)``, beside those of ``SCORES`` for returns.
 
     Returns:

@@ -160,11 +160,15 @@ def smooth_seed(y, num):
         >>> smooth_seed(np.array([1.0, 3.0, 8.0]), 2).tolist()
         [1.0, 2.0, 5.5]
     """
-    num = min(num, len(y))
+    num, T = min(num, len(y)), len(y)
     if num < 2:
         return y
-    padded = np.concatenate([np.full(num - 1, np.nan), y])
-    return np.nanmean(np.lib.stride_tricks.sliding_window_view(padded, num), axis=1)
+    # A window is the end of one block and the beginning of the next: no number outside is added.
+    blocks = np.concatenate([np.zeros(num), y, np.zeros(-T % num)]).reshape(-1, num)
+    until, since = np.cumsum(blocks, axis=1).ravel(), np.cumsum(blocks[:, ::-1], axis=1)
+    i = np.arange(num, num + T)
+    sums = until[i] + np.where(i % num == num - 1, 0.0, since[:, ::-1].ravel()[i - num + 1])
+    return sums / np.minimum(np.arange(1, T + 1), num)
 
 
 def make_curves(runs, x="timestep", y="return", group=None, facet="env.id", *, band="t", smooth=1):
@@ -208,7 +212,7 @@ def make_curves(runs, x="timestep", y="return", group=None, facet="env.id", *, b
         logs = [log for log in split_key(y)[0] if any(_has(run, log, x, y) for run in same)]
         log = logs[0] if logs else split_key(y)[0][0]
         seeds = [_points(run.logs.get(log, {}), x, split_key(y)[1]) for run in same]
-        seeds = [(x, smooth_seed(y, smooth)) for x, y in seeds]
+        seeds = [(xs, smooth_seed(ys, smooth)) for xs, ys in seeds]
         ended = [run.status in _ENDED for run in same] if x in DERIVED else None
         curves.append(Curve(panel, label, log, same, seeds, *average_seeds(seeds, band, ended)))
     return curves
