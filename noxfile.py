@@ -49,6 +49,7 @@ def ray(session):
     session.install("-c", str(constraints), ".[test,ray]")
     session.run("pytest", "-m", "", "tests/experiment/test_scheduler.py", *session.posargs)
     session.run("pytest", "-m", "", "-k", "ray", "tests/cli/test_launchers.py", *session.posargs)
+    session.run("pytest", "-m", "", "tests/population/test_ray_pool.py", *session.posargs)
 
 
 @nox.session

@@ -3,8 +3,9 @@
     python benchmarks/kills.py [--kills 50] [--jobs 8] [--single 10] [--seed 0]
 
 A sweep is run undisturbed, then again in another folder while random processes of it (the program,
-its jobs, the server that jobs are started from) are killed at random moments, and the same command
-is given until it succeeds.  Then, with ``--single`` kills each, one job of each kind of algorithm.
+its jobs, their environment workers, the server that jobs are started from) are killed at random
+moments, and the same command is given until it succeeds.  Then, with ``--single`` kills each, one
+job of each kind of algorithm, and one whose environments live in processes.
 Prints what was killed, and compares all files that do not hold wall-clock times, byte by byte.
 Linux only: processes are found in ``/proc``, by a variable in their environment.
 """
@@ -27,7 +28,9 @@ from lagom.experiment import storage
 CLOCKED = {"status.json", "fingerprint.json", "job.log", "timing.journal", "timing_logs.pkl"}
 LOCKS = {".lock", ".plan.lock"}
 MARK = "LAGOM_BENCHMARK_KILLS"
-WEIGHTS = {"job": 4, "program": 2, "server": 1, "probe": 1, "tracker": 1}  # of victims
+WEIGHTS = {  # of victims
+    **{"job": 4, "environment worker": 4, "program": 2, "server": 1, "probe": 1, "tracker": 1}
+}
 ORPHAN_SECONDS = 20.0  # what still lives so long after the program has died is an orphan
 
 SMALL = [
@@ -40,6 +43,7 @@ SINGLE = {
     "dqn": ["algo=dqn", "train.timestep=12000", "train.num_step=100", "replay.capacity=2500"],
     "sac": ["algo=sac", "env=Pendulum-v1", "train.timestep=5000", "train.num_step=100"],
     "cmaes": ["algo=cmaes", "train.timestep=40000"],
+    "async": ["algo=ppo", "env.backend=async", "env.workers=2", "train.timestep=8000"],
 }
 
 
@@ -139,7 +143,8 @@ def roles(folder, mark, program):
     """Role -> ids of the processes that live and have ``mark`` in their environment.
 
     The roles are ``program`` (which has that process id), ``server`` (which starts the others),
-    ``tracker`` (of multiprocessing's resources), ``probe``, and ``job`` once its status says so.
+    ``tracker`` (of multiprocessing's resources), ``probe``, ``job`` once its status says so, and
+    ``environment worker`` (which a job or a probe has spawned).
     """
     jobs = {storage.read_json(path).get("pid") for path in folder.glob("outputs/*/*/*/status.json")}
     found = {}
@@ -150,8 +155,10 @@ def roles(folder, mark, program):
                 continue
             if pid == program:
                 role = "program"
-            elif "resource_tracker" in (path / "cmdline").read_text():
+            elif "resource_tracker" in (command := (path / "cmdline").read_text()):
                 role = "tracker"
+            elif "multiprocessing.spawn" in command:
+                role = "environment worker"
             elif os.getpgid(pid) != pid:  # what the server starts is at the head of a group
                 role = "server"
             else:

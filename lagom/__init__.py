@@ -29,7 +29,7 @@ _WHERE = {
     "BaseEngine": "engine",
     "OnPolicyEngine": "engine",
     "OffPolicyEngine": "engine",
-    "ESEngine": "engine",
+    "ESEngine": "population",
     "BaseRunner": "runner",
     "EpisodeRunner": "runner",
     "StepRunner": "runner",

@@ -5,7 +5,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 
-from lagom.networks import Module
+from lagom.networks import Module, action_mask, check_mask
+from lagom.utils import nested
 
 
 class BaseAgent(Module, ABC):
@@ -19,6 +20,9 @@ class BaseAgent(Module, ABC):
         env (VecEnv): for its spaces.
         device (torch.device or str): where the parameters live.
         **kwargs: for subclasses.
+
+    Raises:
+        ValueError: observations have an action mask that does not fit the actions.
     """
 
     def __init__(self, config, env, device, **kwargs):
@@ -28,6 +32,7 @@ class BaseAgent(Module, ABC):
         self.device = torch.device(device)
         self.observation_space = getattr(env, "single_observation_space", env.observation_space)
         self.action_space = getattr(env, "single_action_space", env.action_space)
+        check_mask(self.observation_space, self.action_space)
         # One draw from torch's stream: agents built one after the other differ, seeded runs repeat.
         self.rng = np.random.default_rng(int(torch.randint(2**62, ())))
 
@@ -36,12 +41,20 @@ class BaseAgent(Module, ABC):
         """Actions for a batch of observations.
 
         Args:
-            x (ndarray): observations ``[B, *obs]``.
+            x (ndarray): observations ``[B, *obs]``; of ``Dict`` and ``Tuple`` spaces, dictionaries
+                and tuples of such, and likewise actions (:mod:`lagom.utils.nested`).
             **kwargs: whatever the runner was called with.
 
         Returns:
             dict: ``"action"`` ``[B, *action]`` as the environment takes it, and what should ride
             along in the trajectories, ``[B, ...]`` each; NumPy arrays.
+        """
+
+    def begin(self, rows):
+        """Told by runners that episodes begin; agents that remember the past forget it there.
+
+        Args:
+            rows (ndarray): ``[B]`` bool, true where the next observation is an episode's first.
         """
 
     @abstractmethod
@@ -92,14 +105,15 @@ class RandomAgent(BaseAgent):
         self.action_space.seed(int(self.rng.integers(2**31)))
 
     def choose_action(self, x, **kwargs):
-        """One action a row of ``x``, from the space's own generator.
-
-        Those of Dict and Tuple spaces are no arrays: they come in an array of objects, ``[B]``.
-        """
-        actions = [self.action_space.sample() for _ in range(len(x))]
-        if self.action_space.shape is None:
-            return {"action": np.fromiter(actions, object)}
-        return {"action": np.stack(actions)}
+        """One action a row of ``x``, from the space's own generator; what masks forbid is not."""
+        mask = action_mask(x)
+        if mask is None:
+            draws = [self.action_space.sample() for _ in range(nested.num_rows(x))]
+        else:
+            cuts = np.cumsum(getattr(self.action_space, "nvec", ()))[:-1]  # MultiDiscrete has some
+            parts = [tuple(np.split(row, cuts)) if len(cuts) else row for row in mask]
+            draws = [self.action_space.sample(mask=part) for part in parts]
+        return {"action": nested.stack(draws)}
 
     def learn(self, D, **kwargs):
         """Nothing."""

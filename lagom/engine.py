@@ -122,6 +122,7 @@ class OnPolicyEngine(BaseEngine):
 
     def restart(self, seed):
         self.runner.observation, _ = self.env.reset(seed=seed)
+        self.agent.begin(np.ones(self.env.num_envs, bool))
 
     def state_dict(self):
         return {**super().state_dict(), "runner": self.runner.state_dict()}
@@ -218,47 +219,3 @@ def _make_replay(config, num_stream):
         return ReplayBuffer(**kwargs)
     alpha, beta = config["replay.alpha"], config["replay.beta"]
     return PrioritizedReplayBuffer(**kwargs, alpha=alpha, beta=beta)
-
-
-class ESEngine(BaseEngine):
-    """Ask an evolution strategy for parameters, evaluate each as a policy, tell it the returns.
-
-    The agent acts greedily throughout, and holds the mean of the search distribution between
-    iterations.  Strategies minimize: here, and nowhere else, returns change their sign.
-    """
-
-    def __init__(self, config, agent=None, env=None, eval_env=None, **kwargs):
-        super().__init__(config, agent, env, eval_env, **kwargs)
-        self.es = agent.make_es()
-        self.runner = EpisodeRunner()
-
-    def train(self, n=None, **kwargs):
-        self.agent.eval()
-        start = perf_counter()
-        candidates = self.es.ask()
-        returns = []
-        for x in candidates:
-            self.agent.from_vec(x)
-            D = self.runner(self.agent, self.env, self.config["es.episodes"])
-            returns.append(np.mean([tau.rewards.sum() for tau in D]))
-        episodes = self.env.pop_episodes()
-        collected = perf_counter()
-        self.es.tell(candidates, [-x for x in returns])
-        result = self.es.result
-        self.agent.from_vec(result.xfavorite)
-        return {
-            "iteration": n,
-            **self._count(sum(length for _, length in episodes), episodes),
-            "return_best": float(np.max(returns)),
-            "return_best_ever": float(-result.fbest),
-            "sigma": float(np.mean(result.stds)),
-            "collect_seconds": collected - start,
-            "learn_seconds": perf_counter() - collected,
-        }
-
-    def state_dict(self):
-        return {**super().state_dict(), "es": self.es.state_dict()}
-
-    def load_state_dict(self, state):
-        super().load_state_dict(state)
-        self.es.load_state_dict(state["es"])

@@ -7,6 +7,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from lagom.data import Trajectory
 from lagom.envs import TimeStepEnv, VecEnv
+from lagom.utils import nested
 
 
 class BaseRunner(ABC):
@@ -44,28 +45,32 @@ class EpisodeRunner(BaseRunner):
         B = env.num_envs
         quota = [N // B + (b < N % B) for b in range(B)]
         obs, _ = env.reset()
-        D, rows = [], [([obs[b]], [], []) for b in range(B)]
+        begin = _begin(agent)
+        begin(np.ones(B, bool))
+        D, rows = [], [([nested.index(obs, b)], [], []) for b in range(B)]
         while any(quota):
             out = agent.choose_action(obs, **kwargs)
             action = out.pop("action")
             obs, reward, terminated, truncated, info = env.step(action)
             done = terminated | truncated
+            begin(done)
             for b in range(B):
                 if quota[b] == 0:
                     continue
                 observations, steps, rewards = rows[b]
-                steps.append((action[b : b + 1], {key: value[b] for key, value in out.items()}))
+                extras = {key: value[b] for key, value in out.items()}
+                steps.append((nested.index(action, b), extras))
                 rewards.append(reward[b])
                 if not done[b]:
-                    observations.append(obs[b])
+                    observations.append(nested.index(obs, b))
                     continue
                 # The environment has already reset itself; how the episode ended is in info.
                 observations.append(info["final_obs"][b])
                 actions, extras = zip(*steps, strict=True)
                 D.append(
                     Trajectory(
-                        observations=np.stack(observations),
-                        actions=np.concatenate(actions),
+                        observations=nested.stack(observations),
+                        actions=nested.stack(actions),
                         rewards=np.array(rewards),
                         terminated=bool(terminated[b]),
                         truncated=bool(truncated[b]),
@@ -74,7 +79,7 @@ class EpisodeRunner(BaseRunner):
                     )
                 )
                 quota[b] -= 1
-                rows[b] = ([obs[b]], [], [])
+                rows[b] = ([nested.index(obs, b)], [], [])
         _check_finite("EpisodeRunner", *(x for tau in D for x in (tau.observations, tau.rewards)))
         return D
 
@@ -108,34 +113,41 @@ class StepRunner(BaseRunner):
             raise ValueError(f"StepRunner: T is {T!r}; expected at least one step")
         env = _batched(env)
         B = env.num_envs
+        begin = _begin(agent)
         if self.reset_on_call or self.observation is None:
             self.observation, _ = env.reset()
-        observations = np.empty((T, *self.observation.shape), self.observation.dtype)
+            begin(np.ones(B, bool))
+        empty = lambda x: np.empty((T, *x.shape), x.dtype)
+        observations = nested.map_leaves(empty, self.observation)  # [T, B, *obs]
         rewards = np.empty((T, B))
         outs, ends, start = [], [], np.zeros(B, int)
 
         for t in range(T):
-            observations[t] = self.observation
+            nested.assign(observations, t, self.observation)
             out = agent.choose_action(self.observation, **kwargs)
             outs.append(out)
             self.observation, rewards[t], terminated, truncated, info = env.step(out["action"])
             done = terminated | truncated
             if done.any():
+                begin(done)
                 # The environment has already reset itself; how the episode ended is in info.
                 for b in np.flatnonzero(done):
                     last = info["final_obs"][b]
                     ends.append((b, start[b], t + 1, last, bool(terminated[b]), bool(truncated[b])))
                     start[b] = t + 1
         for b in np.flatnonzero(start < T):  # still running
-            ends.append((b, start[b], T, self.observation[b], False, False))
-        _check_finite("StepRunner", observations, rewards, np.stack([end[3] for end in ends]))
+            ends.append((b, start[b], T, nested.index(self.observation, b), False, False))
+        _check_finite("StepRunner", observations, rewards, nested.stack([end[3] for end in ends]))
 
-        extras = {key: np.stack([out[key] for out in outs]) for key in outs[0]}  # [T, B, ...] each
+        extras = {key: nested.stack([out[key] for out in outs]) for key in outs[0]}  # [T, B, ...]
         actions = extras.pop("action")
+        append = lambda x, last: np.concatenate([x, last[None]])
         return [
             Trajectory(
-                observations=np.concatenate([observations[i:j, b], last[None]]),
-                actions=actions[i:j, b],
+                observations=nested.map_leaves(
+                    append, nested.index(observations, (slice(i, j), b)), last
+                ),
+                actions=nested.index(actions, (slice(i, j), b)),
                 rewards=rewards[i:j, b],
                 terminated=terminated,
                 truncated=truncated,
@@ -154,6 +166,11 @@ class StepRunner(BaseRunner):
         self.observation = state["observation"]
 
 
+def _begin(agent):
+    """How ``agent`` is told that episodes begin; one without such a method need not know."""
+    return getattr(agent, "begin", lambda rows: None)
+
+
 def _batched(env):
     """``env`` if it is vectorized as runners need it; a single one becomes a batch of one."""
     if not isinstance(env, VectorEnv):
@@ -168,7 +185,7 @@ def _batched(env):
 
 
 def _check_finite(where, *arrays):
-    for x in arrays:
+    for x in nested.flat(arrays):
         if x.dtype.kind == "f" and not np.isfinite(x).all():
             raise FloatingPointError(
                 f"{where}: the environment gave a reward or an observation that is not finite"

@@ -47,7 +47,9 @@ def compose(algo="ppo", env="CartPole-v1", **values):
 
 def flat_config(*words):
     """What ``lagom train <words>`` hands to its job, a flat dictionary; the checks must pass."""
-    groups = [word for word in words if word.split("=")[0] in ("algo", "env", "experiment")]
+    groups = [
+        word for word in words if word.split("=")[0] in ("algo", "env", "problem", "experiment")
+    ]
     config = _composed(*words)
     complaints = check(config, _composed(*groups))
     assert not complaints, complaints

@@ -1,80 +1,21 @@
-"""Tiny environments whose optimal values and policies are known: an algorithm must find them."""
+"""The probes of ``lagom check algo=NAME``, for tests of algorithms."""
 
-import gymnasium
-import numpy as np
-from gymnasium.spaces import Box, Discrete
+from lagom.envs.probes import (
+    Clock,
+    ConstantReward,
+    DelayedReward,
+    Forever,
+    MatchBox,
+    MatchDiscrete,
+    MatchLater,
+)
 
-
-class _Probe(gymnasium.Env):
-    """Observations ``[1]``, two actions; an episode ends after ``length`` steps."""
-
-    observation_space = Box(-1.0, 1.0, (1,), np.float32)
-    length = 1
-
-    def __init__(self):
-        self.action_space = Discrete(2)
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.t = 0
-        return self.observe(), {}
-
-    def step(self, action):
-        reward = self.reward(action)
-        self.t += 1
-        return self.observe(), reward, self.t == self.length, False, {}
-
-    def observe(self):
-        return np.zeros(1, np.float32)
-
-    def reward(self, action):
-        return 1.0
-
-
-class ConstantReward(_Probe):
-    """One step, reward 1: V(0) = 1."""
-
-
-class DelayedReward(_Probe):
-    """Two steps, observations 0 and 1, reward on the second: V(0) = gamma, V(1) = 1."""
-
-    length = 2
-
-    def observe(self):
-        return np.array([min(self.t, 1)], np.float32)
-
-    def reward(self, action):
-        return float(self.t == 1)
-
-
-class Forever(_Probe):
-    """Reward 1 for ever, cut by a clock every 5 steps: V(0) = 1 / (1 - gamma)."""
-
-    def step(self, action):
-        self.t += 1
-        return self.observe(), 1.0, False, self.t == 5, {}
-
-
-class MatchDiscrete(_Probe):
-    """One step; the observation is -1 or 1, reward 1 for action 0 or 1 respectively, else 0."""
-
-    def observe(self):
-        self.sign = int(self.np_random.integers(2))
-        return np.array([2 * self.sign - 1], np.float32)
-
-    def reward(self, action):
-        return float(action == self.sign)
-
-
-class MatchBox(_Probe):
-    """One step, observation in [-1, 1]; the best action is half of it; reward -(a - best)^2."""
-
-    def __init__(self):
-        self.action_space = Box(-1.0, 1.0, (1,), np.float32)
-
-    def observe(self):
-        self.obs = self.np_random.uniform(-1, 1, 1).astype(np.float32)
-        return self.obs
-
-    def reward(self, action):
-        return -float((action[0] - 0.5 * self.obs[0]) ** 2)
+__all__ = [
+    "Clock",
+    "ConstantReward",
+    "DelayedReward",
+    "Forever",
+    "MatchBox",
+    "MatchDiscrete",
+    "MatchLater",
+]

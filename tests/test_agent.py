@@ -10,6 +10,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tu
 from lagom import BaseAgent, EpisodeRunner, RandomAgent, StepRunner
 from lagom.envs import VecEnv
 from lagom.networks import MLP, Module
+from lagom.utils import nested
 
 
 class BoxEnv(CountEnv):
@@ -159,8 +160,8 @@ def test_random_actions_of_all_spaces_ride_along(space):
         env = VecEnv([Env, Env])
         D = runner(RandomAgent(None, env, None), env, 4)
 
-        assert all(len(tau.actions) == tau.T for tau in D)
-        assert all(action in space for tau in D for action in tau.actions)
+        assert all(nested.num_rows(x) == tau.T for tau in D for x in nested.flat(tau.actions))
+        assert all(action in space for tau in D for action in nested.rows(tau.actions))
 
 
 def test_random_actions_are_uniform_and_repeat():

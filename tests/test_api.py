@@ -65,6 +65,8 @@ DOCUMENTED = {
         "Trajectory": "",
     },
     "lagom.envs": {
+        "AsyncVecEnv": "list_make_env seeds=None workers=None timeout=60.0",
+        "check_env": "id kwargs=None render=False",
         "VecEnv": "list_make_env",
         "VecEnv.reset": "self",
         "VecEnv.step": "self actions",
@@ -159,6 +161,8 @@ DOCUMENTED = {
         "interp_curves": "x y num_point",
         "smooth_filter": "x window_length polyorder **kwargs",
         "rank_transform": "x centered=True",
+        "OUNoise": "sigma theta=0.15 dt=0.01",
+        "OUNoise.__call__": "self shape rng",
         "LinearSchedule": "initial final N start=0",
         "LinearSchedule.__call__": "self x",
         "PolyakAverage": "alpha",

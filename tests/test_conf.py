@@ -28,7 +28,7 @@ TINY = {  # a key is used where the algorithm has it
 }
 
 
-CONTINUOUS = {"sac"}  # algorithms that serve Box actions only
+CONTINUOUS = {"sac", "td3", "ddpg", "tqc", "crossq"}  # algorithms that serve Box actions only
 
 
 @pytest.mark.parametrize("algo", names("algo"))
@@ -54,7 +54,7 @@ def test_every_algorithm_trains_two_iterations_from_its_file(algo):
     assert config["algo.name"] == algo
 
 
-@pytest.mark.parametrize("name", [name for name in names("env") if name != "gym"])
+@pytest.mark.parametrize("name", [name for name in names("env") if name not in ("gym", "atari")])
 def test_every_environment_composes_and_can_be_made(name):
     config = flat_config(f"env={name}")
     with make(config["env.id"], **config["env.kwargs"]) as env:
@@ -66,6 +66,11 @@ def test_every_environment_composes_and_can_be_made(name):
 
 def test_any_id_composes():
     assert flat_config("env=gym", "env.id=Acrobot-v1")["env.id"] == "Acrobot-v1"
+
+
+def test_atari_is_a_recipe_for_any_of_its_games():
+    config = flat_config("env=atari", "env.id=ALE/Pong-v5")
+    assert (config["env.skip"], config["env.size"], config["env.stack"]) == (4, [84, 84], 4)
 
 
 def test_every_preset_composes():

@@ -14,17 +14,18 @@ from torch import nn
 from torch.nn import functional as F
 
 from lagom import BaseAgent
-from lagom.networks import MLP, Linear, Module, input_size
+from lagom.networks import Linear, Module, action_mask, make_encoder
 from lagom.transform import LinearSchedule
 from lagom.utils import numpify, tensorify
+from lagom.utils.nested import to_tensors
 
 
 class QNetwork(Module):
-    """Observations ``[N, obs_dim]`` to values of all actions ``[N, num_action]``."""
+    """Observations ``[N, *obs]`` to values of all actions ``[N, num_action]``."""
 
-    def __init__(self, obs_dim, hidden_sizes, num_action, activation, dueling):
+    def __init__(self, trunk, num_action, dueling):
         super().__init__()
-        self.trunk = MLP(obs_dim, hidden_sizes, activation=activation)
+        self.trunk = trunk
         self.advantage = Linear(self.trunk.out_features, num_action)
         self.value = Linear(self.trunk.out_features, 1) if dueling else None
 
@@ -36,12 +37,17 @@ class QNetwork(Module):
         return self.value(features) + A - A.mean(-1, keepdim=True)  # Wang et al., eq. 9
 
     def greedy(self, obs):
-        """The best actions ``[B]`` for an array ``[B, obs_dim]``; V does not change the order."""
-        return self.advantage.numpy(self.trunk.numpy(obs)).argmax(-1)
+        """The best actions ``[B]`` for arrays ``[B, *obs]``; V does not change the order."""
+        A, mask = self.advantage.numpy(self.trunk.numpy(obs)), action_mask(obs)
+        return (A if mask is None else np.where(mask, A, -np.inf)).argmax(-1)
 
 
 class Agent(BaseAgent):
-    """DQN for Discrete actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+    """DQN for Discrete actions, observations of every kind; ``D`` is a sample of a replay buffer.
+
+    Observations of ``Dict`` may hold masks: what these forbid is neither chosen, nor explored, nor
+    a target.
+    """
 
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
@@ -51,13 +57,9 @@ class Agent(BaseAgent):
                 f"dqn: action space is {space}; expected Discrete from 0; for continuous actions "
                 "use algo=sac or algo=ppo"
             )
-        self.Q = QNetwork(
-            input_size(self.observation_space),
-            config["agent.hidden_sizes"],
-            int(space.n),
-            config["agent.activation"],
-            config["agent.dueling"],
-        ).to(self.device)
+        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        trunk = make_encoder(self.observation_space, config["agent.hidden_sizes"], **kinds)
+        self.Q = QNetwork(trunk, int(space.n), config["agent.dueling"]).to(self.device)
         self.Q_target = deepcopy(self.Q)
         self.optimizer = torch.optim.Adam([self.Q.flat], lr=config["agent.lr"], fused=True)
         self.epsilon = LinearSchedule(
@@ -69,16 +71,19 @@ class Agent(BaseAgent):
     def choose_action(self, x, timestep=0, **kwargs):
         action = self.Q.greedy(x)
         if self.training:
-            explores = self.rng.random(len(x)) < self.epsilon(timestep)
-            action = np.where(explores, self.rng.integers(self.action_space.n, size=len(x)), action)
+            explores = self.rng.random(len(action)) < self.epsilon(timestep)
+            action = np.where(explores, self.random_actions(len(action), action_mask(x)), action)
         return {"action": action}
+
+    def random_actions(self, B, mask=None):
+        """``[B]``, each of the allowed ones with the same chance."""
+        if mask is None:
+            return self.rng.integers(self.action_space.n, size=B)
+        return np.where(mask, self.rng.random(mask.shape), -1.0).argmax(-1)
 
     def learn(self, D, timestep=0, **kwargs):
         config, device = self.config, self.device
-        obs, next_obs = (
-            tensorify(D["observation"], device),
-            tensorify(D["next_observation"], device),
-        )
+        obs, next_obs = (to_tensors(D[key], device) for key in ("observation", "next_observation"))
         action = torch.as_tensor(D["action"], device=device)[:, None]  # [N, 1]
         reward = tensorify(D["reward"], device)
         discount = tensorify(D["discount"] * ~D["terminated"], device)
@@ -86,6 +91,8 @@ class Agent(BaseAgent):
         with torch.no_grad():
             Q_next = self.Q_target(next_obs)  # [N, num_action]
             chooses = self.Q(next_obs) if config["agent.double"] else Q_next
+            if (mask := action_mask(next_obs)) is not None:
+                chooses = chooses.masked_fill(mask == 0, -torch.inf)
             V_next = Q_next.gather(1, chooses.argmax(1, keepdim=True)).squeeze(1)
             target = reward + discount * V_next  # van Hasselt et al., eq. 4
         Q = self.Q(obs).gather(1, action).squeeze(1)  # [N]

@@ -5,24 +5,30 @@ Schulman et al., Proximal Policy Optimization Algorithms, 2017 (arXiv:1707.06347
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lagom import BaseAgent
+from lagom.data import actions, last_observations, observations
 from lagom.metric import gae
-from lagom.networks import MLP, input_size, make_head
+from lagom.networks import MLP, action_mask, make_encoder, make_head
 from lagom.utils import numpify, tensorify
+from lagom.utils.nested import index, split, to_tensors
 
 
 class Agent(BaseAgent):
-    """PPO for Discrete and Box actions on vectors of observations."""
+    """PPO for actions and observations of every kind; those of ``Dict`` may hold action masks."""
 
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
-        obs_dim, sizes = input_size(self.observation_space), config["agent.hidden_sizes"]
-        activation = config["agent.activation"]
-        self.actor = MLP(obs_dim, sizes, activation=activation)
-        self.critic = MLP(obs_dim, sizes, 1, activation=activation)
+        space, sizes = self.observation_space, config["agent.hidden_sizes"]
+        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        self.actor = make_encoder(space, sizes, **kinds)
+        self.is_shared = config["agent.shared"]  # then the critic is one layer on the actor's
+        self.critic = (
+            MLP(self.actor.out_features, [], 1)
+            if self.is_shared
+            else make_encoder(space, sizes, 1, **kinds)
+        )
         self.head = make_head(
             self.actor.out_features, self.action_space, device, std0=config["agent.std0"]
         )
@@ -30,36 +36,43 @@ class Agent(BaseAgent):
         self.optimizer = torch.optim.Adam([self.flat], lr=config["agent.lr"], eps=1e-5, fused=True)
 
     def choose_action(self, x, **kwargs):
-        features = self.actor.numpy(x)
-        return {"action": self.head.act(features, self.rng, greedy=not self.training)}
+        features, greedy = self.actor.numpy(x), not self.training
+        return {"action": self.head.act(features, self.rng, greedy, mask=action_mask(x))}
+
+    def evaluate(self, obs, action):
+        """Log-probabilities of actions, entropies and values, ``[N]`` each."""
+        features = self.actor(obs)
+        V = self.critic(features if self.is_shared else obs).squeeze(-1)
+        return *self.head.evaluate(features, action, mask=action_mask(obs)), V
 
     def learn(self, D, timestep=0, **kwargs):
         config, device = self.config, self.device
-        obs = tensorify(np.concatenate([tau.observations[:-1] for tau in D]), device)  # [N, *obs]
-        action = torch.as_tensor(np.concatenate([tau.actions for tau in D]), device=device)
+        obs = to_tensors(observations(D), device)  # [N, *obs]
+        action = to_tensors(actions(D), device)  # [N, *action]
         with torch.no_grad():
-            logprob_old, _ = self.head.evaluate(self.actor(obs), action)  # [N]
-            V_old = self.critic(obs).squeeze(-1)  # [N]
-        A = self.advantages(D, V_old)
-        target = V_old + A
-        A = (A - A.mean()) / (A.std(correction=0) + 1e-8)
+            logprob_old, _, V_old = self.evaluate(obs, action)  # [N] each
+        A, target = self.advantages(D, V_old)
 
         if config["agent.lr_decay"]:
             remaining = 1 - timestep / config["train.timestep"]
             self.optimizer.param_groups[0]["lr"] = config["agent.lr"] * max(remaining, 0.0)
-        clip, flat = config["agent.clip"], self.flat
-        data = obs, action, logprob_old, A, target
-        logs = []
-        for _ in range(config["agent.num_epoch"]):
+        clip, size, num_epoch = (config[f"agent.{x}"] for x in ("clip", "batch_size", "num_epoch"))
+        losses, logratios = [], []
+        for epoch in range(num_epoch):
+            if epoch > 0 and config["agent.recompute"]:
+                with torch.no_grad():
+                    V_old = self.evaluate(obs, action)[2]
+                A, target = self.advantages(D, V_old)
             order = torch.randperm(len(A), device=device)
-            batches = zip(*(x[order].split(config["agent.batch_size"]) for x in data), strict=True)
-            for obs_i, action_i, logprob_old_i, A_i, target_i in batches:
-                logprob, entropy = self.head.evaluate(self.actor(obs_i), action_i)
+            data = obs, action, logprob_old, V_old, A, target
+            batches = zip(*(split(index(x, order), size) for x in data), strict=True)
+            for obs_i, action_i, logprob_old_i, V_old_i, A_i, target_i in batches:
+                logprob, entropy, V = self.evaluate(obs_i, action_i)
                 logratio = logprob - logprob_old_i
                 ratio = logratio.exp()
                 clipped = ratio.clamp(1 - clip, 1 + clip)
                 policy_loss = -torch.min(ratio * A_i, clipped * A_i).mean()  # eq. 7
-                value_loss = F.mse_loss(self.critic(obs_i).squeeze(-1), target_i)
+                value_loss = self.value_loss(V, V_old_i, target_i)
                 entropy = entropy.mean()
                 loss = (
                     policy_loss
@@ -67,25 +80,35 @@ class Agent(BaseAgent):
                     - config["agent.entropy_coef"] * entropy  # eq. 9
                 )
 
-                self.optimizer.zero_grad()
+                self.zero_grad()
                 loss.backward()
-                grad_norm = nn.utils.clip_grad_norm_([flat], config["agent.max_grad_norm"])
+                grad_norm = self.clip_grad_norm(config["agent.max_grad_norm"])
                 self.optimizer.step()
-
-                with torch.no_grad():
-                    approx_kl = (ratio - 1 - logratio).mean()  # joschu.net/blog/kl-approx.html, k3
-                    clip_frac = (ratio != clipped).float().mean()
-                    row = [policy_loss, value_loss, entropy, approx_kl, clip_frac, grad_norm]
-                    logs.append(torch.stack(row))
+                losses += policy_loss.detach(), value_loss.detach(), entropy.detach(), grad_norm
+                logratios.append(logratio.detach())
+            if config["agent.target_kl"] > 0 and kl(logratio) > config["agent.target_kl"]:
+                break
 
         # Everything stays on the device until here: one transfer per learn().
-        names = ["policy_loss", "value_loss", "entropy", "approx_kl", "clip_frac", "grad_norm"]
-        return dict(zip(names, torch.stack(logs).mean(0).tolist(), strict=True))
+        logratio = torch.cat(logratios).detach()
+        clip_frac = (torch.expm1(logratio).abs() > clip).float().mean()
+        row = [*torch.stack(losses).view(-1, 4).mean(0), kl(logratio), clip_frac]
+        names = ["policy_loss", "value_loss", "entropy", "grad_norm", "approx_kl", "clip_frac"]
+        return dict(zip(names, torch.stack(row).tolist(), strict=True))
+
+    def value_loss(self, V, V_old, target):
+        """Mean squared error; with ``agent.value_clip``, of ``V`` kept near ``V_old`` if worse."""
+        c = self.config["agent.value_clip"]
+        if c == 0:
+            return F.mse_loss(V, target)
+        near = V_old + (V - V_old).clamp(-c, c)
+        return torch.max((V - target).square(), (near - target).square()).mean()
 
     @torch.no_grad()
     def advantages(self, D, V_old):
-        """``[N]`` generalized advantages, trajectory after trajectory."""
-        last_obs = tensorify(np.stack([tau.observations[-1] for tau in D]), self.device)
+        """``[N]`` advantages, trajectory after trajectory, and what the critic should say."""
+        last_obs = to_tensors(last_observations(D), self.device)
+        last_obs = self.actor(last_obs) if self.is_shared else last_obs
         last_V = self.critic(last_obs).squeeze(-1)  # [len(D)]
         A = gae(
             self.config["agent.gamma"],
@@ -96,4 +119,13 @@ class Agent(BaseAgent):
             np.array([tau.terminated for tau in D]),
             lengths=[tau.T for tau in D],
         )
-        return tensorify(A, self.device)
+        A = tensorify(A, self.device)
+        target = V_old + A
+        if self.config["agent.normalize_advantage"]:
+            A = (A - A.mean()) / (A.std(correction=0) + 1e-8)
+        return A, target
+
+
+def kl(logratio):
+    """The mean divergence from the old policy, estimated: joschu.net/blog/kl-approx.html, k3."""
+    return (logratio.expm1() - logratio).mean()

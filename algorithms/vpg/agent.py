@@ -11,50 +11,52 @@ from torch import nn
 from torch.nn import functional as F
 
 from lagom import BaseAgent
+from lagom.data import actions, last_observations, observations
 from lagom.metric import bootstrapped_returns, gae, returns
-from lagom.networks import MLP, Module, input_size, make_head
+from lagom.networks import Module, action_mask, make_encoder, make_head
 from lagom.utils import numpify, tensorify
+from lagom.utils.nested import to_tensors
 
 
 class Actor(Module):
     """Observations to action distributions."""
 
-    def __init__(self, obs_dim, hidden_sizes, action_space, activation, device, std0):
+    def __init__(self, trunk, action_space, device, std0):
         super().__init__()
-        self.trunk = MLP(obs_dim, hidden_sizes, activation=activation)
-        self.head = make_head(self.trunk.out_features, action_space, device, std0=std0)
+        self.trunk = trunk
+        self.head = make_head(trunk.out_features, action_space, device, std0=std0)
         self.to(device)
 
 
 class Agent(BaseAgent):
-    """VPG for Discrete and Box actions on vectors of observations, with or without a critic."""
+    """VPG for actions and observations of every kind, with or without a critic."""
 
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
-        obs_dim, sizes = input_size(self.observation_space), config["agent.hidden_sizes"]
-        activation, std0 = config["agent.activation"], config["agent.std0"]
-        space = self.action_space
-        self.actor = Actor(obs_dim, sizes, space, activation, self.device, std0)
+        space, sizes = self.observation_space, config["agent.hidden_sizes"]
+        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        trunk, std0 = make_encoder(space, sizes, **kinds), config["agent.std0"]
+        self.actor = Actor(trunk, self.action_space, self.device, std0)
         self.optimizer = torch.optim.Adam([self.actor.flat], lr=config["agent.lr"], fused=True)
         self.critic = None
         if config["agent.critic"]:
-            self.critic = MLP(obs_dim, sizes, 1, activation=activation).to(self.device)
+            self.critic = make_encoder(space, sizes, 1, **kinds).to(self.device)
             self.critic_optimizer = torch.optim.Adam(
                 [self.critic.flat], lr=config["agent.critic_lr"], fused=True
             )
 
     def choose_action(self, x, **kwargs):
-        features = self.actor.trunk.numpy(x)
-        return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
+        features, greedy = self.actor.trunk.numpy(x), not self.training
+        return {"action": self.actor.head.act(features, self.rng, greedy, mask=action_mask(x))}
 
     def learn(self, D, timestep=0, **kwargs):
         config, actor = self.config, self.actor
-        obs = tensorify(np.concatenate([tau.observations[:-1] for tau in D]), self.device)
-        action = torch.as_tensor(np.concatenate([tau.actions for tau in D]), device=self.device)
+        obs = to_tensors(observations(D), self.device)
+        action = to_tensors(actions(D), self.device)
         A, target = self.advantages(D, obs)  # [N]
         A = (A - A.mean()) / (A.std(correction=0) + 1e-8)
 
-        logprob, entropy = actor.head.evaluate(actor.trunk(obs), action)
+        logprob, entropy = actor.head.evaluate(actor.trunk(obs), action, mask=action_mask(obs))
         policy_loss = -(logprob * A).mean()
         entropy = entropy.mean()
         self.optimizer.zero_grad()
@@ -77,7 +79,7 @@ class Agent(BaseAgent):
         rewards, lengths = np.concatenate([tau.rewards for tau in D]), [tau.T for tau in D]
         if self.critic is None:
             return tensorify(returns(gamma, rewards, lengths=lengths), self.device), None
-        last_obs = tensorify(np.stack([tau.observations[-1] for tau in D]), self.device)
+        last_obs = to_tensors(last_observations(D), self.device)
         V, last_V = (numpify(self.critic(x).squeeze(-1), np.float32) for x in (obs, last_obs))
         end = np.array([tau.terminated for tau in D])
         A = gae(gamma, config["agent.lam"], rewards, V, last_V, end, lengths=lengths)

@@ -4,7 +4,7 @@ from lagom.data.prioritized import PrioritizedReplayBuffer
 from lagom.data.replay import ReplayBuffer
 from lagom.data.rows import Rows
 from lagom.data.timestep import StepType, TimeStep
-from lagom.data.trajectory import Trajectory
+from lagom.data.trajectory import Trajectory, actions, last_observations, observations
 
 __all__ = [
     "PrioritizedReplayBuffer",
@@ -13,4 +13,7 @@ __all__ = [
     "StepType",
     "TimeStep",
     "Trajectory",
+    "actions",
+    "last_observations",
+    "observations",
 ]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from lagom.data.table import Table, leaves
+from lagom.data.table import Table
+from lagom.utils import nested
 
 
 class ReplayBuffer:
@@ -62,8 +63,9 @@ class ReplayBuffer:
         The operating system hands it out as rows are written.
 
         Args:
-            observation (object): its space, or an array of one; or a dictionary of such.
-            action (object): its space, or an array of one.
+            observation (object): its space, or an array of one; or dictionaries and tuples of
+                such.
+            action (object): likewise.
 
         Raises:
             ValueError: if that is not arrays of numbers, there cannot be so much memory, or
@@ -73,7 +75,7 @@ class ReplayBuffer:
             raise ValueError(
                 f"ReplayBuffer.allocate: there are {len(self)} transitions; expected none yet"
             )
-        self._table.allocate(leaves("observation", observation) | leaves("action", action))
+        self._table.allocate(observation, action)
 
     def add(self, D):
         """Take in trajectories, of each stream in the order in which they happened.
@@ -102,11 +104,11 @@ class ReplayBuffer:
             rng (Generator): NumPy's, of the run; by default the buffer's own.
 
         Returns:
-            dict: new arrays: ``observation`` and ``next_observation`` ``[N, *obs]`` (dictionaries
-            if observations are), ``action`` ``[N, *action]``, ``reward`` ``[N]`` float32, the
-            discounted sum of ``k`` rewards, ``discount`` ``[N]`` float32, ``gamma**k``,
-            ``terminated`` ``[N]`` bool, whether the next observation is a terminal state (one at a
-            time limit is not), and ``index`` ``[N]`` int64, their rows.
+            dict: new arrays: ``observation`` and ``next_observation`` ``[N, *obs]``, ``action``
+            ``[N, *action]`` (dictionaries and tuples if they came as such), ``reward`` ``[N]``
+            float32, the discounted sum of ``k`` rewards, ``discount`` ``[N]`` float32,
+            ``gamma**k``, ``terminated`` ``[N]`` bool, whether the next observation is a terminal
+            state (one at a time limit is not), and ``index`` ``[N]`` int64, their rows.
 
         Raises:
             ValueError: if there is nothing to draw, or ``N`` is not positive.
@@ -150,20 +152,14 @@ class ReplayBuffer:
             terminated = table.fields["terminated"][steps[k - 1, N]]
             discount = self._powers[k].astype(np.float32)
         return {
-            "observation": self._observation(first),
-            "action": first["action"],
+            "observation": nested.map_leaves(first.__getitem__, table.names["observation"]),
+            "action": nested.map_leaves(first.__getitem__, table.names["action"]),
             "reward": reward,
-            "next_observation": self._observation(then),
+            "next_observation": nested.map_leaves(then.__getitem__, table.names["observation"]),
             "terminated": terminated,
             "discount": discount,
             "index": rows,
         }
-
-    def _observation(self, rows):
-        if "observation" in self._table.layout:
-            return rows["observation"]
-        names = [name for name in self._table.layout if name != "action"]
-        return {name.removeprefix("observation."): rows[name] for name in names}
 
     def state_dict(self):
         """All that samples depend on, hyperparameters aside; save it before more is added.

@@ -1,12 +1,12 @@
 """Where a replay buffer keeps trajectories: every observation once, in rows of bytes."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from lagom.data.rows import Rows
+from lagom.utils import nested
 
 
 class Table:
@@ -24,6 +24,8 @@ class Table:
     Attributes:
         array (ndarray): ``[num_row]``, structured; None before the first ``append``.
         fields (dict): its columns.
+        names (dict): the names of the columns that observations and actions are in, structured as
+            they are.
         valid (ndarray): ``[num_row]`` bool, rows that hold a transition and have a successor.
         num_valid (int): number of those.
         num_used (int): rows up to the last one that was ever written.
@@ -48,8 +50,12 @@ class Table:
         """Bytes of memory reserved."""
         return 0 if self.array is None else self.array.nbytes + self.valid.nbytes
 
-    def allocate(self, leaves):
-        """Reserve the memory for rows of ``leaves``, name -> anything with a dtype and a shape."""
+    def allocate(self, observation, action):
+        """Reserve the memory for rows of what has a dtype and a shape, or a nest of such."""
+        self.names, leaves = _named(observation=observation, action=action)
+        for name, x in (("observation", observation), ("action", action)):
+            if not nested.flat(self.names[name]):
+                raise ValueError(f"ReplayBuffer: {name} is {x!r}; expected an array of numbers")
         fields = []
         for name, x in leaves.items():
             if x.dtype is None or x.shape is None or x.dtype.kind not in "biuf":
@@ -107,9 +113,12 @@ class Table:
                 f"ReplayBuffer.add: got a trajectory with T {tau.T} and stream {tau.stream}; "
                 f"expected at least one step, and a stream below num_stream, {self.num_stream}"
             )
-        arrays = leaves("observation", tau.observations) | leaves("action", tau.actions)
+        obs, actions = (
+            nested.stack(x) if isinstance(x, list) else x for x in (tau.observations, tau.actions)
+        )
         if self.array is None:
-            self.allocate({name: x[0] for name, x in arrays.items()})
+            self.allocate(nested.index(obs, 0), nested.index(actions, 0))
+        _, arrays = _named(observation=obs, action=actions)
         if arrays.keys() != self.layout.keys():
             raise ValueError(f"ReplayBuffer.add: got {[*arrays]}; expected {[*self.layout]}")
         arrays["reward"] = np.asarray(tau.rewards)
@@ -147,6 +156,7 @@ class Table:
             return {"layout": {}}
         return {
             "layout": self.layout,
+            "names": self.names,
             "rows": [Rows(rows.ring, rows.count) for rows in self._rows],
             # As bytes: indexing a structured array leaves the gaps between fields to chance.
             "open": np.stack([rows.ring[rows.count % rows.capacity] for rows in self._rows]),
@@ -158,9 +168,9 @@ class Table:
         self.array, self.num_valid, self.num_used = None, 0, 0
         if not state["layout"]:
             return
-        self.allocate(
-            {name: np.empty(shape, kind) for name, (kind, shape) in state["layout"].items()}
-        )
+        layout = state["layout"]
+        empty = lambda name: np.empty(layout[name][1], layout[name][0])
+        self.allocate(**nested.map_leaves(empty, state["names"]))
         saved, own = ([rows.ring.shape for rows in x] for x in (state["rows"], self._rows))
         if saved != own:
             raise ValueError(f"ReplayBuffer: got rings of shapes {saved}; expected {own}")
@@ -175,12 +185,12 @@ class Table:
         self.num_valid = int(np.count_nonzero(self.valid))
 
 
-def leaves(name, x):
-    """The arrays (or spaces) that make up ``x``; those of dictionaries are named ``name.key``."""
-    if isinstance(x, list) and x and isinstance(x[0], Mapping):
-        x = {key: np.stack([step[key] for step in x]) for key in x[0]}
-    x = {f"{name}.{key}": part for key, part in x.items()} if isinstance(x, Mapping) else {name: x}
-    return {key: part if hasattr(part, "dtype") else np.asarray(part) for key, part in x.items()}
+def _named(**structures):
+    """The leaves' own names in place of the leaves, and the leaves (arrays, spaces) by name."""
+    structures = {key: nested.simple_spaces(x) for key, x in structures.items()}
+    names = {key: nested.names(x, key) for key, x in structures.items()}
+    array = lambda x: x if hasattr(x, "dtype") else np.asarray(x)
+    return names, dict(zip(nested.flat(names), map(array, nested.flat(structures)), strict=True))
 
 
 def _memory():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lagom.data.timestep import StepType, TimeStep
+from lagom.utils import nested
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -12,14 +13,15 @@ class Trajectory:
     """Consecutive steps of one environment; it never crosses the end of an episode.
 
     ``T`` actions lie between ``T + 1`` observations, the last of them seen before any reset.
-    Runners hand over arrays; by hand, begin with ``Trajectory()`` and ``add`` time steps.  A
-    trajectory may be a fragment: it may begin and stop in the middle of an episode.
+    Runners hand over arrays, or dictionaries and tuples of such where the spaces are ``Dict`` and
+    ``Tuple`` (:mod:`lagom.utils.nested`); by hand, begin with ``Trajectory()`` and ``add`` time
+    steps.  A trajectory may be a fragment: it may begin and stop in the middle of an episode.
 
     Indexing, slicing and iteration give :class:`TimeStep` views, ``T + 1`` of them.
     """
 
-    observations: np.ndarray | list = field(default_factory=list)  # [T + 1, *obs]
-    actions: np.ndarray | list = field(default_factory=list)  # [T, *action]
+    observations: np.ndarray | dict | tuple | list = field(default_factory=list)  # [T + 1, *obs]
+    actions: np.ndarray | dict | tuple | list = field(default_factory=list)  # [T, *action]
     rewards: np.ndarray | list = field(default_factory=list)  # [T], rewards[t] follows actions[t]
     terminated: bool = False  # nothing comes after the last observation: its value is zero
     truncated: bool = False  # something would, but a clock stopped the episode
@@ -55,7 +57,7 @@ class Trajectory:
     @property
     def T(self):
         """Number of transitions."""
-        return len(self.actions)
+        return nested.num_rows(self.actions)
 
     @property
     def finished(self):
@@ -95,21 +97,21 @@ class Trajectory:
         """
         if self.T == 0:
             raise ValueError("Trajectory.transitions: T is 0; expected at least one transition")
-        obs = self.observations
+        obs, actions = nested.rows(self.observations), nested.rows(self.actions)
         return [
             list(row)
-            for row in zip(obs[:-1], self.actions, obs[1:], self.rewards, self.dones, strict=True)
+            for row in zip(obs[:-1], actions, obs[1:], self.rewards, self.dones, strict=True)
         ]
 
     def __len__(self):
-        return len(self.observations)
+        return nested.num_rows(self.observations)
 
     def __getitem__(self, index):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         t = range(len(self))[index] - 1  # the transition that led to this time step
         if t < 0:
-            return TimeStep(StepType.FIRST, self.observations[0], None, None, None)
+            return TimeStep(StepType.FIRST, nested.index(self.observations, 0), None, None, None)
         done = self.finished and t == self.T - 1
         if self.step_infos is not None:
             info = self.step_infos[t]
@@ -118,10 +120,26 @@ class Trajectory:
             if done:
                 info["TimeLimit.truncated"] = self.reach_time_limit
         kind = StepType.LAST if done else StepType.MID
-        return TimeStep(kind, self.observations[t + 1], self.rewards[t], done, info)
+        obs = nested.index(self.observations, t + 1)
+        return TimeStep(kind, obs, self.rewards[t], done, info)
 
     def __repr__(self):
         return (
             f"Trajectory(T={self.T}, finished={self.finished}, "
             f"reach_time_limit={self.reach_time_limit}, reach_terminal={self.reach_terminal})"
         )
+
+
+def observations(D):
+    """Where the actions of all trajectories in ``D`` were chosen: ``[N, *obs]``, in order."""
+    return nested.concatenate([nested.index(tau.observations, slice(-1)) for tau in D])
+
+
+def last_observations(D):
+    """What the trajectories in ``D`` ended on: ``[len(D), *obs]``."""
+    return nested.stack([nested.index(tau.observations, -1) for tau in D])
+
+
+def actions(D):
+    """The actions of all trajectories in ``D``: ``[N, *action]``, in order."""
+    return nested.concatenate([tau.actions for tau in D])

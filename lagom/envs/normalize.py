@@ -8,6 +8,7 @@ from gymnasium.vector.utils import batch_space
 
 from lagom.envs.wrapper import VecEnvWrapper
 from lagom.transform.statistics import RunningMeanVar
+from lagom.utils import nested
 
 _EPS = 1e-8
 
@@ -19,18 +20,20 @@ class NormalizeObservation(VecEnvWrapper):
         \hat o = \mathrm{clip}\left(\frac{o - \mu}{\sqrt{\sigma^2 + 10^{-8}}}, -c, c\right)
 
     The moments are those of all observations returned so far by all sub-environments, the present
-    ones included.  ``info["final_obs"]`` is normalized with them too.
+    ones included.  ``info["final_obs"]`` is normalized with them too.  Of ``Dict`` and ``Tuple``
+    observations each entry of floats has moments of its own; the others pass unchanged.
 
     Args:
         env (VecEnv or Env): what to normalize.
         clip (float): bound :math:`c` of the result.
-        constant_moments (tuple): ``(mean, var)``, each ``[*obs]``; nothing is estimated then.
-            The second is the variance, not the standard deviation.
+        constant_moments (tuple): ``(mean, var)``, each ``[*obs]``, structured as observations are;
+            nothing is estimated then.  The second is the variance, not the standard deviation.
         moments (RunningMeanVar): another wrapper's ``obs_moments``; they are used as they stand at
             each step, and never updated from here.
 
     Attributes:
-        obs_moments (RunningMeanVar): the moments in use, float64.
+        obs_moments (RunningMeanVar): the moments in use, float64; for ``Dict`` and ``Tuple``
+            observations a dictionary or tuple of them, None where nothing is normalized.
 
     Raises:
         ValueError: if both ``constant_moments`` and ``moments`` are given, or their shape is not
@@ -43,20 +46,29 @@ class NormalizeObservation(VecEnvWrapper):
             raise ValueError(
                 "NormalizeObservation: got constant_moments and moments; expected at most one"
             )
-        shape = self.env.single_observation_space.shape
         self.clip = clip
-        self.obs_moments = RunningMeanVar(shape) if moments is None else moments
+        spaces = nested.simple_spaces(self.env.single_observation_space)
+        alone = not isinstance(spaces, dict | tuple)  # then it is normalized, whatever its dtype
+        own = nested.map_leaves(
+            lambda space: RunningMeanVar(space.shape) if alone or _has_floats(space) else None,
+            spaces,
+        )
+        self.obs_moments = own if moments is None else moments
         if constant_moments is not None:
-            mean, var = constant_moments
-            self.obs_moments.load_state_dict({"n": 0, "mean": mean, "var": var})
-        elif self.obs_moments.shape != shape:
+            nested.map_leaves(_fix, own, *constant_moments)
+        elif _shapes(self.obs_moments) != _shapes(own):
             raise ValueError(
-                f"NormalizeObservation: got moments of shape {self.obs_moments.shape}; "
-                f"expected {shape}"
+                f"NormalizeObservation: got moments of shape {_shapes(self.obs_moments)}; "
+                f"expected {_shapes(own)}"
             )
         self._owns_moments = constant_moments is None and moments is None
         self.training = True
-        self.single_observation_space = Box(-clip, clip, shape, np.float32)
+        self.single_observation_space = nested.joint_space(
+            nested.map_leaves(
+                lambda m, space: space if m is None else Box(-clip, clip, m.shape, np.float32),
+                *(own, spaces),
+            )
+        )
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
 
     def train(self, mode=True):
@@ -76,28 +88,52 @@ class NormalizeObservation(VecEnvWrapper):
         observations = self._update_and_normalize(observations)
         if "final_obs" in info:
             final = info["final_obs"]
-            info["final_obs"] = [None if x is None else self._normalize(x) for x in final]
+            normalize = lambda x: nested.map_leaves(self._normalize, self.obs_moments, x)
+            info["final_obs"] = [None if x is None else normalize(x) for x in final]
         return observations, rewards, terminated, truncated, info
 
     def _update_and_normalize(self, observations):
         if self.training and self._owns_moments:
-            self.obs_moments(observations)
-        return self._normalize(observations)
+            nested.map_leaves(_update, self.obs_moments, observations)
+        return nested.map_leaves(self._normalize, self.obs_moments, observations)
 
-    def _normalize(self, x):
-        x = (x - self.obs_moments.mean) / np.sqrt(self.obs_moments.var + _EPS)  # float64
+    def _normalize(self, moments, x):
+        if moments is None:
+            return x
+        x = (x - moments.mean) / np.sqrt(moments.var + _EPS)  # float64
         return np.minimum(np.maximum(x, -self.clip), self.clip).astype(np.float32)
 
     def state_dict(self):
         """Return the moments, where they are this wrapper's own, and the environment's state."""
-        own = {"obs_moments": self.obs_moments.state_dict()} if self._owns_moments else {}
-        return {**super().state_dict(), **own}
+        if not self._owns_moments:
+            return super().state_dict()
+        moments = nested.map_leaves(lambda m: m and m.state_dict(), self.obs_moments)
+        return {**super().state_dict(), "obs_moments": moments}
 
     def load_state_dict(self, state):
         """Go on where ``state_dict`` was taken."""
         super().load_state_dict(state)
         if self._owns_moments:
-            self.obs_moments.load_state_dict(state["obs_moments"])
+            load = lambda moments, saved: moments and moments.load_state_dict(saved)
+            nested.map_leaves(load, self.obs_moments, state["obs_moments"])
+
+
+def _has_floats(space):
+    return isinstance(space, Box) and space.dtype.kind == "f"
+
+
+def _update(moments, x):
+    if moments is not None:
+        moments(x)
+
+
+def _fix(moments, mean, var):
+    if moments is not None:
+        moments.load_state_dict({"n": 0, "mean": mean, "var": var})
+
+
+def _shapes(moments):
+    return nested.map_leaves(lambda m: m and m.shape, moments)
 
 
 class NormalizeReward(VecEnvWrapper):

@@ -6,7 +6,11 @@ import os
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.spaces import Dict, Tuple
+from gymnasium.wrappers import FilterObservation
 
+from lagom.envs import masked, old_gym
+from lagom.envs.preprocess import with_masks
 from lagom.utils import import_from_here
 
 
@@ -38,14 +42,14 @@ SPECS = {
     )
 }
 # For those who call gymnasium.make; where Gymnasium has these ids, they only raise.
-gymnasium.registry.update(SPECS)
+gymnasium.registry.update(SPECS | masked.SPECS)
 
-# Families that register themselves when imported: beginning of the id, module, what to install.
+# Families that register themselves when imported: beginning of the id, module, extra of lagom's.
 _FAMILIES = (
-    ("ALE/", "ale_py", "ale-py"),
+    ("ALE/", "ale_py", "atari"),
     ("MiniGrid-", "minigrid", "minigrid"),
     ("BabyAI-", "minigrid", "minigrid"),
-    ("dm_control/", "shimmy", "shimmy dm-control packaging"),
+    ("dm_control/", "shimmy", "dm-control"),
 )
 
 
@@ -55,7 +59,8 @@ def make(id, **kwargs):
     Args:
         id (str): ``Ant-v2`` and the like from lagom's own table; any id of Gymnasium's; or
             ``my_module:MyEnv-v0``, which first imports ``my_module`` from the path or the working
-            directory.
+            directory; ``gym:CartPole-v1`` for what old gym registers.  Environments of the old API
+            are adapted (:mod:`lagom.envs.old_gym`); texts in ``Dict`` observations are left out.
         **kwargs: go to the environment; ``render_mode``, ``max_episode_steps`` and
             ``disable_env_checker`` are Gymnasium's.
 
@@ -70,13 +75,14 @@ def make(id, **kwargs):
     module, _, name = str(id).rpartition(":")
     if module:
         _import(module, id)
-    spec = _find(name)
+    # Asked for by name only: many of gym's ids are Gymnasium's as well.
+    spec = (old_gym.find(name, own=True) if module == "gym" else None) or _find(name)
     if "mujoco" in str(spec.entry_point):
         if kwargs.get("render_mode") and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
             os.environ.setdefault("MUJOCO_GL", "egl")  # read when MuJoCo is imported
         _quiet_mujoco()
     try:
-        return gymnasium.make(spec, **kwargs)
+        return with_masks(_without_texts(gymnasium.make(spec, **kwargs)))
     except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
         reason = str(error)
         if "mujoco v2 and v3" in reason:
@@ -90,10 +96,23 @@ def make(id, **kwargs):
         raise ValueError(f"make: {error}; expected arguments {id!r} knows") from error
 
 
+def _without_texts(env):
+    """``env`` without those parts of a ``Dict`` observation that are no arrays."""
+    space = env.observation_space
+    if not isinstance(space, Dict):
+        return env
+    kept = [
+        k for k, part in space.items() if part.shape is not None or isinstance(part, Dict | Tuple)
+    ]
+    return env if len(kept) in (0, len(space)) else FilterObservation(env, kept)
+
+
 def _import(module, id):
     try:
         import_from_here(module)
     except ImportError as error:
+        if module == "gym":
+            raise ValueError(f"make: {id!r} needs old gym; pip install 'lagom[gym]'") from error
         raise ValueError(
             f"make: {id!r} needs module {module!r}, which cannot be imported ({error}); "
             "expected it on the path or in the working directory"
@@ -102,21 +121,23 @@ def _import(module, id):
 
 def _find(name):
     if name not in SPECS and name not in gymnasium.registry:
-        for beginning, module, package in _FAMILIES:
+        for beginning, module, extra in _FAMILIES:
             if name.startswith(beginning):
-                _import_family(name, module, package)
+                _import_family(name, module, extra)
     spec = SPECS.get(name) or gymnasium.registry.get(name)
+    spec = old_gym.find(name) if spec is None else old_gym.adapt(spec)
     if spec is None:
         raise ValueError(f"make: there is no environment {name!r}{_nearest(name)}")
     return spec
 
 
-def _import_family(name, module, package):
+def _import_family(name, module, extra):
     try:
         gymnasium.register_envs(importlib.import_module(module))
     except ImportError as error:
         raise ValueError(
-            f"make: {name!r} needs a package that is not installed ({error}); pip install {package}"
+            f"make: {name!r} needs a package that is not installed ({error}); "
+            f"pip install 'lagom[{extra}]'"
         ) from error
 
 

@@ -8,10 +8,13 @@ import gymnasium
 import numpy as np
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
+from lagom.envs.masked import MaskObservation
+
 # What changes from step to step; None is left out and comes back as None.
 _WRAPPERS = {
     OrderEnforcing: ("_has_reset",),
     PassiveEnvChecker: (),
+    MaskObservation: (),
     TimeLimit: ("_elapsed_steps",),
 }
 _CLASSIC = {
@@ -25,7 +28,7 @@ _CLASSIC = {
 
 def can_capture(env) -> bool:
     """Whether :func:`capture` knows this environment and all its wrappers."""
-    *wrappers, core = _layers(env)
+    *wrappers, core = layers(env)
     known_core = _attributes(core) is not None or _is_mujoco(core)
     return known_core and all(type(wrapper) in _WRAPPERS for wrapper in wrappers)
 
@@ -44,10 +47,10 @@ def capture(env) -> dict:
             f"capture: the state of {env} cannot be saved; expected Gymnasium's classic control or "
             "MuJoCo in the wrappers of gymnasium.make"
         )
-    *wrappers, core = _layers(env)
+    *wrappers, core = layers(env)
     state = {
-        "id": _name(core),
-        "wrappers": [_name(wrapper) for wrapper in wrappers],
+        "id": name(core),
+        "wrappers": [name(wrapper) for wrapper in wrappers],
         "counters": [_get(wrapper, _WRAPPERS[type(wrapper)]) for wrapper in wrappers],
         "action_space": capture_rng(env.action_space),
         "core": _get(core, _attributes(core) or ()),
@@ -70,8 +73,8 @@ def restore(env, state: dict) -> None:
     Raises:
         ValueError: if the state is of another environment.
     """
-    *wrappers, core = _layers(env)
-    names = [_name(layer) for layer in (*wrappers, core)]
+    *wrappers, core = layers(env)
+    names = [name(layer) for layer in (*wrappers, core)]
     if [*state["wrappers"], state["id"]] != names:
         raise ValueError(
             f"restore: the state is of {state['id']} in {state['wrappers']}; "
@@ -103,21 +106,22 @@ def restore_rng(space, state: dict) -> None:
         space.np_random.bit_generator.state = state
 
 
-def _layers(env):
-    """The wrappers from outside in, then the environment itself."""
+def layers(env):
+    """Return the wrappers from outside in, then the environment itself."""
     layers = [env]
     while isinstance(layers[-1], gymnasium.Wrapper):
         layers.append(layers[-1].env)
     return layers
 
 
-def _name(core):
+def name(core):
+    """Return ``module:Class``, which tables are keyed by."""
     return f"{type(core).__module__}:{type(core).__qualname__}"
 
 
 def _attributes(core):
     """What ``step`` of a classic control task reads; ``None`` for anything else."""
-    return _CLASSIC.get(_name(core).removeprefix("gymnasium.envs.classic_control."))
+    return _CLASSIC.get(name(core).removeprefix("gymnasium.envs.classic_control."))
 
 
 def _is_mujoco(core):

@@ -6,7 +6,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from lagom.envs import state as env_state
-from lagom.utils import Seeder
+from lagom.utils import Seeder, nested
 
 
 class VecEnv(VectorEnv):
@@ -16,6 +16,9 @@ class VecEnv(VectorEnv):
     real transition: the row of ``observations`` then begins the next episode, and what the episode
     ended on is in ``info["final_obs"]``.  Observations of 64-bit floats become float32 here, once.
     Returned arrays are fresh; later steps do not write into them.
+
+    Observations of ``Dict`` and ``Tuple`` spaces are dictionaries and tuples of arrays ``[B, ...]``
+    (:mod:`lagom.utils.nested`), and so are actions.
 
     Args:
         list_make_env (list): functions without arguments, each of which returns an environment of
@@ -30,10 +33,11 @@ class VecEnv(VectorEnv):
 
     Raises:
         ValueError: if there is no environment, one appears twice, their spaces differ, or
-            observations are not arrays (``Dict``, ``Tuple``, ...).
+            observations are neither arrays nor made of such (``Text``, ``Graph``, ...).
     """
 
     _viewer = None
+    _awake = None  # what is stepped, if some environments rest
 
     def __init__(self, list_make_env, seeds=None):
         self.envs = [make_env() for make_env in list_make_env]
@@ -49,10 +53,12 @@ class VecEnv(VectorEnv):
             for env, seed in zip(self.envs, self._seeds(seeds), strict=True):
                 env.action_space.seed(seed)
         self.single_action_space = first.action_space
-        self.single_observation_space = _as_float32(first.observation_space)
+        spaces = nested.map_leaves(_as_float32, nested.simple_spaces(first.observation_space))
+        self.single_observation_space = nested.joint_space(spaces)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self._dtype = self.single_observation_space.dtype
+        self._dtypes = nested.map_leaves(lambda space: space.dtype, spaces)
+        self._nests_actions = self.single_action_space.shape is None
 
     def _check(self):
         if not self.envs:
@@ -62,11 +68,12 @@ class VecEnv(VectorEnv):
                 "VecEnv: the same environment appears twice; expected functions that make new ones"
             )
         first = self.envs[0]
-        if first.observation_space.shape is None:
+        spaces = nested.flat(nested.simple_spaces(first.observation_space))
+        if not spaces or any(space.shape is None for space in spaces):
             raise ValueError(
                 f"VecEnv: observation space {first.observation_space} is not one of arrays; "
-                "expected Box, Discrete or the like; wrap the environment in "
-                "gymnasium.wrappers.FlattenObservation"
+                "expected Box, Discrete, MultiDiscrete or MultiBinary, or Dict and Tuple of these; "
+                "wrap the environment in gymnasium.wrappers.TransformObservation"
             )
         for env in self.envs[1:]:
             for name in ("observation_space", "action_space"):
@@ -90,13 +97,42 @@ class VecEnv(VectorEnv):
             ValueError: if there are not ``B`` seeds, or an environment follows the old gym API.
         """
         seeds = self._seeds(self._first_seeds if seed is None else seed)
-        self._first_seeds = None
+        self._first_seeds = self._awake = None
         rows = [
             _reset(env, seed=seed, options=options)
             for env, seed in zip(self.envs, seeds, strict=True)
         ]
         observations, infos = zip(*rows, strict=True)
-        return np.array(observations, self._dtype), {"row_infos": list(infos)}
+        return _batch(observations, self._dtypes), {"row_infos": list(infos)}
+
+    def reset_row(self, b, *, seed=None, options=None):
+        """Begin a new episode in one environment; the others stay where they are.
+
+        Args:
+            b (int): which; all of them must have been ``reset`` before.
+            seed (int): of the episode; ``None`` goes on with the random stream there is.
+            options (dict): handed to the environment.
+
+        Returns:
+            tuple: observation ``[*obs]``, and what the environment told.
+        """
+        if self._awake is not None:
+            self._awake[b] = self.envs[b]
+        obs, info = _reset(self.envs[b], seed=seed, options=options)
+        return nested.map_leaves(_copy, self._dtypes, obs), info
+
+    def rest(self, b):
+        """Leave one environment alone until it is reset; it saves time where steps are dear.
+
+        Until ``reset`` or ``reset_row``, what ``step`` returns of its row means nothing, and
+        whether the environment is stepped is left to the backend.  Only after a reset.
+
+        Args:
+            b (int): which.
+        """
+        if self._awake is None:
+            self._awake = list(self.envs)
+        self._awake[b] = _Resting(nested.simple_spaces(self.single_observation_space))
 
     def _seeds(self, seed):
         if seed is None:
@@ -111,7 +147,8 @@ class VecEnv(VectorEnv):
         """Step every environment; reset those whose episode ended.
 
         Args:
-            actions (ndarray or list): ``[B, *action]``.
+            actions (ndarray or list): ``[B, *action]``; for ``Dict`` and ``Tuple`` spaces a
+                dictionary or tuple of such, or a list of ``B`` actions.
 
         Returns:
             tuple: observations ``[B, *obs]``; rewards ``[B]`` float64; terminated ``[B]`` bool;
@@ -123,11 +160,13 @@ class VecEnv(VectorEnv):
         Raises:
             ValueError: if there are not ``B`` actions, or an environment follows the old gym API.
         """
+        if self._nests_actions and isinstance(actions, dict | tuple):
+            actions = nested.rows(actions)
         if len(actions) != self.num_envs:
             raise ValueError(f"VecEnv.step: got {len(actions)} actions; expected {self.num_envs}")
         observations, rewards, terminated, truncated, row_infos = [], [], [], [], []
         info = {"row_infos": row_infos}
-        for env, action in zip(self.envs, actions, strict=True):
+        for env, action in zip(self._awake or self.envs, actions, strict=True):
             try:
                 obs, reward, terminal, time_limit, row_info = env.step(action)
             except ValueError as error:  # from here or from a wrapper of Gymnasium's
@@ -136,7 +175,8 @@ class VecEnv(VectorEnv):
                 raise _old_api(env, "step returned 4 values; expected 5") from error
             if terminal or time_limit:
                 b = len(rewards)
-                info.setdefault("final_obs", [None] * self.num_envs)[b] = np.array(obs, self._dtype)
+                last = nested.map_leaves(_copy, self._dtypes, obs)
+                info.setdefault("final_obs", [None] * self.num_envs)[b] = last
                 info.setdefault("final_info", [None] * self.num_envs)[b] = row_info
                 obs, row_info = _reset(env)
             observations.append(obs)
@@ -145,7 +185,7 @@ class VecEnv(VectorEnv):
             truncated.append(time_limit)
             row_infos.append(row_info)
         return (
-            np.array(observations, self._dtype),
+            _batch(observations, self._dtypes),
             np.array(rewards, np.float64),
             np.array(terminated, bool),
             np.array(truncated, bool),
@@ -274,6 +314,16 @@ def make_vec_env(make_env, num_env, init_seed):
     return VecEnv([make_env] * num_env, seeds=Seeder(init_seed)(num_env))
 
 
+class _Resting:
+    """Stands in the place of an environment that rests."""
+
+    def __init__(self, spaces):
+        self.obs = nested.map_leaves(lambda space: np.zeros(space.shape, space.dtype), spaces)
+
+    def step(self, action):
+        return self.obs, 0.0, False, False, {}
+
+
 def _reset(env, **kwargs):
     out = env.reset(**kwargs)
     if not (isinstance(out, tuple) and len(out) == 2):
@@ -283,6 +333,17 @@ def _reset(env, **kwargs):
 
 def _old_api(env, what):
     return ValueError(f"VecEnv: {env}: {what}; the environment follows the old gym API")
+
+
+def _batch(observations, dtypes):
+    """Fresh arrays ``[B, ...]`` of ``dtypes``, which also say how observations are nested."""
+    if isinstance(dtypes, dict | tuple):
+        return nested.map_leaves(lambda dtype, *x: np.array(x, dtype), dtypes, *observations)
+    return np.array(observations, dtypes)
+
+
+def _copy(dtype, x):
+    return np.array(x, dtype)
 
 
 def _as_float32(space):

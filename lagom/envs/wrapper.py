@@ -2,10 +2,10 @@
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from lagom.envs.vec_env import VecEnv
+from lagom.utils import nested
 
 
 class VecEnvWrapper(VectorWrapper):
@@ -34,6 +34,19 @@ class VecEnvWrapper(VectorWrapper):
     def get_images(self):
         """Return a picture of every environment, ``[B, H, W, 3]`` uint8."""
         return self.env.get_images()
+
+    def reset_row(self, b, *, seed=None, options=None):
+        """Begin a new episode in one environment; see :meth:`VecEnv.reset_row`.
+
+        Raises:
+            TypeError: this wrapper remembers or changes what episodes begin with.
+        """
+        if type(self).reset is not VectorWrapper.reset:
+            raise TypeError(
+                f"{type(self).__name__}.reset_row: it sees resets of the whole batch only; "
+                "expected the environment inside, its attribute env"
+            )
+        return self.env.reset_row(b, seed=seed, options=options)
 
     render = VecEnv.render  # of what ``get_images`` returns here
 
@@ -82,11 +95,12 @@ class SingleEnv(gymnasium.Wrapper):
 
     def reset(self, *, seed=None, options=None):
         observations, info = self.batch.reset(seed=seed, options=options)
-        return observations[0], _row(info)
+        return nested.index(observations, 0), _row(info)
 
     def step(self, action):
-        *batches, info = self.batch.step([action])
-        obs, reward, terminated, truncated = (batch[0] for batch in batches)
+        observations, *batches, info = self.batch.step([action])
+        obs = nested.index(observations, 0)
+        reward, terminated, truncated = (batch[0] for batch in batches)
         return obs, float(reward), bool(terminated), bool(truncated), _row(info)
 
     def __getattr__(self, name):
@@ -114,16 +128,17 @@ class _BatchOfOne(VecEnv):
         self.metadata = {**env.metadata, "autoreset_mode": AutoresetMode.DISABLED}
         self.single_observation_space = self.observation_space = env.observation_space
         self.single_action_space = self.action_space = env.action_space
+        self._spaces = nested.simple_spaces(env.observation_space)
 
     def reset(self, *, seed=None, options=None):
         obs, info = self.envs[0].reset(seed=seed, options=options)
         return self._batch(obs), {"row_infos": [info]}
 
     def step(self, actions):
-        obs, reward, terminated, truncated, row_info = self.envs[0].step(actions[0])
+        obs, reward, terminated, truncated, row_info = self.envs[0].step(nested.index(actions, 0))
         obs, info = self._batch(obs), {"row_infos": [row_info]}
         if terminated or truncated:
-            info |= {"final_obs": [obs[0]], "final_info": [row_info]}
+            info |= {"final_obs": [nested.index(obs, 0)], "final_info": [row_info]}
         return (
             obs,
             np.array([reward], np.float64),
@@ -133,7 +148,9 @@ class _BatchOfOne(VecEnv):
         )
 
     def _batch(self, obs):
-        return np.asarray(obs)[None] if isinstance(self.single_observation_space, Box) else [obs]
+        # What is no array (a text, a graph) stays as it is.
+        batch = lambda space, x: [x] if space.shape is None else np.asarray(x)[None]
+        return nested.map_leaves(batch, self._spaces, obs)
 
 
 def _row(info):

@@ -12,6 +12,7 @@ from gymnasium import spaces
 
 from lagom.experiment import storage
 from lagom.experiment.checkpoint import read_arrays, write_arrays
+from lagom.utils import nested
 
 
 def write_policy(folder, config, agent, env):
@@ -27,15 +28,14 @@ def write_policy(folder, config, agent, env):
     folder.mkdir(parents=True, exist_ok=True)
     state = {k: v for k, v in agent.state_dict().items() if not k.endswith("_extra_state")}
     arrays = {f"agent.{key}": x.detach().cpu().numpy() for key, x in state.items()}
-    moments = getattr(env, "obs_moments", None)
-    normalizer = None
-    if moments is not None:
-        arrays |= {
-            "normalizer.mean": np.asarray(moments.mean),
-            "normalizer.var": np.asarray(moments.var),
-        }
-        # The bounds of normalized observations are where they are clipped.
-        normalizer = {"clip": float(agent.observation_space.high.flat[0])}
+    normalizer, moments = None, getattr(env, "obs_moments", None)
+    tree = nested.simple_spaces(agent.observation_space)
+    entries = (nested.flat(x) for x in (moments, nested.names(tree, "normalizer"), tree))
+    for part, name, space in zip(*entries, strict=True) if moments is not None else ():
+        if part is not None:
+            arrays[f"{name}.mean"], arrays[f"{name}.var"] = map(np.asarray, (part.mean, part.var))
+            # The bounds of normalized observations are where they are clipped.
+            normalizer = {"clip": float(space.high.flat[0])}
     write_arrays(folder / "policy.safetensors", arrays)
     description = {
         "format": storage.FORMAT,
@@ -77,12 +77,26 @@ def read_policy(folder, device="cpu"):
         agent.eval()
         if description["normalizer"] is None:
             return agent, lambda obs: obs
-        mean, std = arrays["normalizer.mean"], np.sqrt(arrays["normalizer.var"] + 1e-8)
-        clip = float(description["normalizer"]["clip"])
+        normalize = _normalizer(env.observation_space, arrays, description["normalizer"]["clip"])
     except Exception as error:  # a file from elsewhere can be wrong in any way
         reason = error if isinstance(error, ValueError) else repr(error)
         raise ValueError(f"{folder}: policy refused: {reason}") from error
-    return agent, lambda obs: np.clip((obs - mean) / std, -clip, clip).astype(np.float32)
+    return agent, normalize
+
+
+def _normalizer(space, arrays, clip):
+    """A function from observations of ``space`` to normalized ones."""
+    names, clip = nested.names(nested.simple_spaces(space), "normalizer"), float(clip)
+    if not any(f"{name}.mean" in arrays for name in nested.flat(names)):
+        raise ValueError("observations are to be normalized, but their moments are missing")
+
+    def normalize(name, x):
+        if f"{name}.mean" not in arrays:
+            return x
+        mean, std = arrays[f"{name}.mean"], np.sqrt(arrays[f"{name}.var"] + 1e-8)
+        return np.clip((x - mean) / std, -clip, clip).astype(np.float32)
+
+    return lambda obs: nested.map_leaves(normalize, names, obs)
 
 
 def _agent_class(name):
@@ -120,6 +134,9 @@ def load_parameters(agent, arrays):
         here.copy_(torch.from_numpy(file))
 
 
+_KNOWN = "Box, Discrete, MultiDiscrete, MultiBinary, or Dict and Tuple of these"
+
+
 class _Spaces:
     """Stands in for an environment where only its spaces are needed."""
 
@@ -135,7 +152,17 @@ def _describe(space):
         return {"type": "Box", "low": low, "high": high, "dtype": str(space.dtype)}
     if isinstance(space, spaces.Discrete):
         return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
-    raise ValueError(f"policy: cannot describe {space}; expected Box or Discrete")
+    if isinstance(space, spaces.MultiDiscrete):
+        nvec, start = space.nvec.tolist(), space.start.tolist()
+        return {"type": "MultiDiscrete", "nvec": nvec, "start": start, "dtype": str(space.dtype)}
+    if isinstance(space, spaces.MultiBinary):
+        return {"type": "MultiBinary", "n": list(space.shape)}
+    if isinstance(space, spaces.Dict):  # in their order: parameters belong to places in it
+        items = [[key, _describe(part)] for key, part in space.spaces.items()]
+        return {"type": "Dict", "spaces": items}
+    if isinstance(space, spaces.Tuple):
+        return {"type": "Tuple", "spaces": [_describe(part) for part in space.spaces]}
+    raise ValueError(f"policy: cannot describe {space}; expected {_KNOWN}")
 
 
 def _restore(description):
@@ -145,4 +172,14 @@ def _restore(description):
         return spaces.Box(low, high, dtype=dtype)
     if description["type"] == "Discrete":
         return spaces.Discrete(description["n"], start=description["start"])
-    raise ValueError(f"policy: unknown space {description['type']!r}; expected Box or Discrete")
+    if description["type"] == "MultiDiscrete":
+        nvec, start = description["nvec"], description["start"]
+        return spaces.MultiDiscrete(nvec, start=start, dtype=np.dtype(description["dtype"]).type)
+    if description["type"] == "MultiBinary":
+        n = description["n"]
+        return spaces.MultiBinary(n[0] if len(n) == 1 else n)
+    if description["type"] == "Dict":
+        return spaces.Dict([(key, _restore(part)) for key, part in description["spaces"]])
+    if description["type"] == "Tuple":
+        return spaces.Tuple([_restore(part) for part in description["spaces"]])
+    raise ValueError(f"policy: unknown space {description['type']!r}; expected {_KNOWN}")

@@ -10,19 +10,27 @@ import math
 FREE = ("env.kwargs", "es.opts")  # dictionaries whose keys belong to somebody else
 
 _CHOICES = {
-    "env.backend": ["auto", "serial"],
+    "env.backend": ["auto", "serial", "mujoco", "classic", "async"],
     "env.normalize_obs": [True, False, "auto"],
     "env.normalize_reward": [True, False, "auto"],
     "agent.activation": ["tanh", "relu"],
+    "es.executor": ["process", "ray"],
+    "agent.cnn": ["auto", "nature", "impala", "small"],
+    "agent.noise": ["gaussian", "ou"],
+    "agent.optimizer": ["rmsprop", "adam"],
+    "agent.cell": ["lstm", "lnlstm"],
 }
-_ANY = {"name", "seeds", "seed", "experiment", "sweep"}
-_OPTIONAL_INT = {"es.popsize"}
+_ANY = {"name", "seeds", "seed", "experiment", "sweep", "env.size"}
+_OPTIONAL_INT = {"es.popsize", "env.workers"}
 _AUTO = {"agent.alpha"}  # a number, or the word auto
 _RANGES = {  # key -> (text, condition)
     **dict.fromkeys(
-        ["env.num_env", "train.timestep", "train.num_step", "eval.episodes", "threads"],
+        ["env.num_env", "train.timestep", "train.num_step", "eval.episodes", "threads"]
+        + ["env.skip", "env.stack"],
         ("at least 1", lambda x: x >= 1),
     ),
+    **dict.fromkeys(["env.threads", "env.workers"], ("at least 1", lambda x: x >= 1)),
+    "env.timeout": ("greater than 0", lambda x: x > 0),
     **dict.fromkeys(
         ["train.every", "replay.capacity", "replay.n_step"], ("at least 1", lambda x: x >= 1)
     ),
@@ -32,7 +40,37 @@ _RANGES = {  # key -> (text, condition)
         ["agent.num_epoch", "agent.batch_size", "es.episodes", "checkpoint.keep"],
         ("at least 1", lambda x: x >= 1),
     ),
+    **dict.fromkeys(
+        ["agent.policy_delay", "agent.num_critic", "agent.sde_every"],
+        ("at least 1", lambda x: x >= 1),
+    ),
+    **dict.fromkeys(
+        ["agent.noise_scale", "agent.target_noise", "agent.renorm_warmup", "agent.drop"],
+        ("at least 0", lambda x: x >= 0),
+    ),
+    **dict.fromkeys(
+        ["agent.target_clip", "agent.ou_theta", "agent.ou_dt"],
+        ("greater than 0", lambda x: x > 0),
+    ),
+    **dict.fromkeys(
+        ["agent.num_cg_step", "agent.num_backtrack", "agent.memory_size", "agent.sequence"],
+        ("at least 1", lambda x: x >= 1),
+    ),
+    **dict.fromkeys(
+        ["agent.lag", "agent.damping", "agent.value_clip", "agent.target_kl"],
+        ("at least 0", lambda x: x >= 0),
+    ),
+    **dict.fromkeys(["agent.max_kl", "agent.critic_lr"], ("greater than 0", lambda x: x > 0)),
+    "env.noop": ("at least 0", lambda x: x >= 0),
+    "env.size": (
+        "[height, width], whole numbers of at least 1",
+        lambda x: isinstance(x, list) and len(x) == 2 and all(type(n) is int and n > 0 for n in x),
+    ),
+    "agent.backtrack": ("in (0, 1)", lambda x: 0 < x < 1),
+    "agent.num_quantile": ("at least 2", lambda x: x >= 2),
+    "agent.beta1": ("in [0, 1)", lambda x: 0 <= x < 1),
     "es.popsize": ("at least 2", lambda x: x >= 2),
+    **dict.fromkeys(["es.workers", "problem.dim"], ("at least 1", lambda x: x >= 1)),
     **dict.fromkeys(
         [
             "eval.every",
@@ -55,12 +93,16 @@ _RANGES = {  # key -> (text, condition)
         ("greater than 0", lambda x: x > 0),
     ),
     **dict.fromkeys(
-        ["agent.gamma", "agent.lam", "agent.epsilon", "replay.alpha", "replay.beta"],
+        ["agent.gamma", "agent.lam", "agent.epsilon", "replay.alpha", "replay.beta"]
+        + ["agent.entropy_share"],
         ("in [0, 1]", lambda x: 0 <= x <= 1),
     ),
-    "agent.hidden_sizes": (
-        "a list of whole numbers of at least 1",
-        lambda sizes: all(type(n) is int and n >= 1 for n in sizes),
+    **dict.fromkeys(
+        ["agent.hidden_sizes", "agent.critic_sizes"],
+        (
+            "a list of whole numbers of at least 1",
+            lambda sizes: all(type(n) is int and n >= 1 for n in sizes),
+        ),
     ),
 }
 
@@ -148,9 +190,4 @@ def _cross_checks(config):
                 f"agent.batch_size: got {config['agent.batch_size']}; expected at most "
                 f"env.num_env x train.num_step = {size}, the transitions of one iteration"
             )
-    if "es.strategy" in config and config["env.num_env"] != 1:
-        complaints.append(
-            f"env.num_env: got {config['env.num_env']}; expected 1 for evolution strategies, "
-            "which evaluate one candidate after the other"
-        )
     return complaints

@@ -9,13 +9,26 @@ import math
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from torch import distributions as D
 from torch import nn
 from torch.nn import functional as F
 
 from lagom.networks.layers import Linear, ortho_init
 from lagom.networks.module import Module
+
+# Logit of what a mask forbids, finite so that entropies are: Huang and Ontanon, A Closer Look at
+# Invalid Action Masking in Policy Gradient Algorithms, 2020 (arXiv:2006.14171).
+FORBIDDEN = -1e8
+
+
+def draw(logits, rng, greedy=False):
+    """Indices ``[B]`` int64, drawn as ``logits`` ``[B, K]`` say, or the likeliest."""
+    if greedy:
+        return logits.argmax(-1)
+    probs = np.exp(logits - logits.max(-1, keepdims=True))
+    cumulative = probs.cumsum(-1)
+    u = rng.random((len(logits), 1), np.float32) * cumulative[:, -1:]  # in [0, sum)
+    return (cumulative <= u).sum(-1)  # inverse of the cumulative distribution
 
 
 class CategoricalHead(Module):
@@ -37,31 +50,37 @@ class CategoricalHead(Module):
         self.logits = ortho_init(Linear(feature_dim, num_action), weight_scale=0.01)
         self.to(device)
 
-    def forward(self, features):
+    def forward(self, features, mask=None):
         """Features ``[N, feature_dim]`` to a ``Categorical`` with batch shape ``[N]``."""
-        return D.Categorical(logits=self.logits(features))
+        return D.Categorical(logits=self._masked_logits(features, mask))
 
-    def evaluate(self, features, action):
-        """Log-probabilities of ``action`` ``[N]`` int64, and entropies; each ``[N]``."""
-        logprobs = torch.log_softmax(self.logits(features), -1)  # [N, num_action]
+    def _masked_logits(self, features, mask):
+        logits = self.logits(features)  # [N, num_action]
+        return logits if mask is None else logits.masked_fill(mask == 0, FORBIDDEN)
+
+    def evaluate(self, features, action, mask=None):
+        """Log-probabilities of ``action`` ``[N]`` int64, and entropies; each ``[N]``.
+
+        ``mask`` ``[N, num_action]`` is nonzero where actions are allowed.
+        """
+        logprobs = torch.log_softmax(self._masked_logits(features, mask), -1)
         entropy = -(logprobs.exp() * logprobs).sum(-1)
         return logprobs.gather(-1, action[:, None]).squeeze(-1), entropy
 
-    def act(self, features, rng, greedy=False):
+    def act(self, features, rng, greedy=False, mask=None):
         """Actions ``[B]`` int64 for an array of features ``[B, feature_dim]``.
 
         Args:
             features (ndarray): float32.
             rng (numpy.random.Generator): draws the actions.
             greedy (bool): take the likeliest instead.
+            mask (ndarray): ``[B, num_action]``, nonzero where actions are allowed; where none is,
+                all are.
         """
         logits = self.logits.numpy(features)
-        if greedy:
-            return logits.argmax(-1)
-        probs = np.exp(logits - logits.max(-1, keepdims=True))
-        cumulative = probs.cumsum(-1)
-        u = rng.random((len(logits), 1), np.float32) * cumulative[:, -1:]  # in [0, sum)
-        return (cumulative <= u).sum(-1)  # inverse of the cumulative distribution
+        if mask is not None:
+            logits = np.where(mask, logits, np.float32(FORBIDDEN))
+        return draw(logits, rng, greedy)
 
 
 class DiagGaussianHead(Module):
@@ -99,15 +118,18 @@ class DiagGaussianHead(Module):
         mean = self.mean_head(features)
         return D.Independent(D.Normal(mean, self.logstd_head.exp().expand_as(mean)), 1)
 
-    def evaluate(self, features, action):
-        """Log-probabilities of ``action`` ``[N, action_dim]``, and entropies; each ``[N]``."""
+    def evaluate(self, features, action, mask=None):
+        """Log-probabilities of ``action`` ``[N, action_dim]``, and entropies; each ``[N]``.
+
+        Continuous actions have no ``mask``: it is None.
+        """
         logstd = self.logstd_head
         z = (action - self.mean_head(features)) * torch.exp(-logstd)  # [N, action_dim]
         constant = logstd.sum() + 0.5 * math.log(2 * math.pi) * len(logstd)
         logprob = -0.5 * z.square().sum(-1) - constant
         return logprob, (constant + 0.5 * len(logstd)).expand(len(z))
 
-    def act(self, features, rng, greedy=False):
+    def act(self, features, rng, greedy=False, mask=None):
         """Actions ``[B, action_dim]`` float32 for features as in ``CategoricalHead.act``."""
         mean = self.mean_head.numpy(features)
         if greedy:
@@ -195,18 +217,3 @@ class TanhGaussianHead(Module):
         if not greedy:
             x = x + np.exp(logstd.clip(-20.0, 2.0)) * rng.standard_normal(x.shape, np.float32)
         return self.np_center + self.np_scale * np.tanh(x)
-
-
-def make_head(feature_dim, action_space, device, **kwargs):
-    """The head that fits ``action_space``; of ``kwargs`` (``std0``) heads take what they know.
-
-    Raises:
-        ValueError: no head serves this space.
-    """
-    if isinstance(action_space, spaces.Discrete) and action_space.start == 0:
-        return CategoricalHead(feature_dim, int(action_space.n), device, **kwargs)
-    if isinstance(action_space, spaces.Box) and len(action_space.shape) == 1:
-        return DiagGaussianHead(feature_dim, action_space.shape[0], device, **kwargs)
-    raise ValueError(
-        f"action space: got {action_space}; expected Discrete from 0, or Box with one axis"
-    )

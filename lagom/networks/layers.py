@@ -93,8 +93,12 @@ def input_size(observation_space):
     Raises:
         ValueError: they are not vectors, but images or single numbers.
     """
-    if len(observation_space.shape) != 1:
-        raise ValueError(f"observation space: got {observation_space}; expected one axis, vectors")
+    if observation_space.shape is None or len(observation_space.shape) != 1:
+        raise ValueError(
+            f"observation space: got {observation_space}; expected one axis, vectors; wrap the "
+            "environment in gymnasium.wrappers.FlattenObservation, or use an algorithm that takes "
+            "every kind, such as algo=ppo"
+        )
     return observation_space.shape[0]
 
 

@@ -71,6 +71,13 @@ class Module(nn.Module):
         else:
             super().zero_grad(set_to_none)
 
+    def clip_grad_norm(self, max_norm):
+        """Scale the gradient in ``flat`` down to norm ``max_norm``; return what it was before."""
+        grad = self._flat.grad
+        norm = torch.linalg.vector_norm(grad)
+        grad.mul_((max_norm / (norm + 1e-6)).clamp(max=1.0))  # as torch's own, without its lists
+        return norm
+
     def to_vec(self):
         """All parameters as one vector ``[num_params]``, with their history for autograd."""
         return torch.cat([p.reshape(-1) for p in self.parameters()])

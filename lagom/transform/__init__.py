@@ -1,6 +1,7 @@
 """Mathematics on arrays: NumPy in, NumPy out."""
 
 from lagom.transform.curves import interp_curves, smooth_filter
+from lagom.transform.noise import OUNoise
 from lagom.transform.rank import rank_transform
 from lagom.transform.schedule import LinearSchedule
 from lagom.transform.segment_tree import MinTree, SegmentTree, SumTree
@@ -12,6 +13,7 @@ __all__ = [
     "Describe",
     "LinearSchedule",
     "MinTree",
+    "OUNoise",
     "PolyakAverage",
     "RunningMeanVar",
     "SegmentTree",

@@ -1,5 +1,6 @@
 """Small helpers without a better home."""
 
+from lagom.utils import nested
 from lagom.utils.conditioner import IntervalConditioner, NConditioner
 from lagom.utils.console import ask_yes_or_no, color_str, timed, timeit
 from lagom.utils.convert import numpify, tensorify
@@ -31,6 +32,7 @@ __all__ = [
     "color_str",
     "import_from_here",
     "load_random_state",
+    "nested",
     "numpify",
     "pickle_dump",
     "pickle_load",

@@ -53,7 +53,7 @@ class ProcessWorker(ABC):
         try:
             return cloudpickle.dumps((True, self.work(*pickle.loads(message))))
         except Exception as error:
-            return _failure(error)
+            return pack_failure(error)
 
 
 class ProcessMaster(ABC):
@@ -158,7 +158,7 @@ class ProcessMaster(ABC):
         import multiprocessing
 
         context = multiprocessing.get_context("spawn")  # fork copies locks that threads hold
-        payload = _dumps_class(self.worker_class)
+        payload = dumps(self.worker_class)
         self.list_process, self.master_conns, self.worker_conns = [], [], []
         for _ in range(num):
             master_conn, worker_conn = context.Pipe()
@@ -199,12 +199,14 @@ class ProcessMaster(ABC):
             answer = None
         if answer is None:
             process.join(_GRACE_SECONDS)
-            raise RuntimeError(f"{where}: the worker died ({_cause(process)}); expected a result")
+            raise RuntimeError(
+                f"{where}: the worker died ({cause_of_death(process)}); expected a result"
+            )
         succeeded, value = pickle.loads(answer)
         if succeeded:
             return value
         data, summary, text = value
-        error = _rebuilt(data) or RuntimeError(summary)
+        error = rebuild(data) or RuntimeError(summary)
         error.add_note(f"{where}, in the worker:\n{text}")
         raise error
 
@@ -220,20 +222,20 @@ def _main(payload, conn):
         worker = pickle.loads(payload)(None, conn)
     except Exception as error:
         with suppress(OSError):
-            conn.send_bytes(_failure(error))
+            conn.send_bytes(pack_failure(error))
         return
     worker.serve()
 
 
-def _dumps_class(cls):
-    """``cls`` as bytes from which a new process can build it, whatever module it is in."""
+def dumps(thing):
+    """A class or function as bytes from which a new process can build it, whatever its module."""
     import cloudpickle
 
-    module = sys.modules.get(cls.__module__)
+    module = sys.modules.get(thing.__module__)
     if module is not None and not _is_found_anew(module):
         # Not undone: by name, nobody else could send what is in this module either.
         cloudpickle.register_pickle_by_value(module)
-    return cloudpickle.dumps(cls)
+    return cloudpickle.dumps(thing)
 
 
 def _is_found_anew(module):
@@ -249,7 +251,7 @@ def _is_found_anew(module):
     return spec.origin == getattr(module, "__file__", None)
 
 
-def _failure(error):
+def pack_failure(error):
     """The answer of a worker that raised ``error``."""
     import cloudpickle
 
@@ -260,7 +262,7 @@ def _failure(error):
     return pickle.dumps((False, (data, f"{type(error).__name__}: {error}", text)))
 
 
-def _rebuilt(data):
+def rebuild(data):
     """The exception in ``data``, or None: many cannot be built anew from their arguments."""
     with suppress(Exception):
         error = pickle.loads(data)
@@ -274,6 +276,7 @@ def _join(processes):
         process.join(max(0.0, deadline - time.monotonic()))
 
 
-def _cause(process):
+def cause_of_death(process):
+    """What ended a process that has ended, in words."""
     code = process.exitcode
     return f"killed by {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"

@@ -15,6 +15,9 @@ CONFIG = {
     "env.num_env": 3,
     "env.kwargs": {},
     "env.backend": "auto",
+    "env.threads": 1,
+    "env.workers": None,
+    "env.timeout": 60.0,
     "env.normalize_obs": "auto",
     "env.normalize_reward": "auto",
     "agent.gamma": 0.9,
@@ -33,14 +36,14 @@ def layers(env):
 def test_discrete_actions():
     env, eval_env = make_envs(CONFIG, seed=0)
 
-    assert layers(env) == layers(eval_env) == ["RecordEpisodeStatistics", "VecEnv"]
+    assert layers(env) == layers(eval_env) == ["RecordEpisodeStatistics", "ClassicVecEnv"]
     assert (env.num_envs, eval_env.num_envs) == (3, 4)
 
 
 def test_box_actions():
     env, eval_env = make_envs({**CONFIG, "env.id": "Pendulum-v1"}, seed=0)
 
-    common = ["NormalizeObservation", "RecordEpisodeStatistics", "RescaleAction", "VecEnv"]
+    common = ["NormalizeObservation", "RecordEpisodeStatistics", "RescaleAction", "ClassicVecEnv"]
     assert layers(env) == ["NormalizeReward", *common]
     assert layers(eval_env) == common
     assert env.gamma == 0.9
@@ -114,8 +117,7 @@ def test_seeds_of_evaluation_avoid_those_of_training(monkeypatch):
         def __call__(self, size):
             return list(range(size))
 
-    for module in ("lagom.envs.make", "lagom.envs.vec_env"):
-        monkeypatch.setattr(import_module(module), "Seeder", Same)
+    monkeypatch.setattr(import_module("lagom.envs.make"), "Seeder", Same)
 
     env, eval_env = make_envs(CONFIG, seed=0)
 
@@ -139,7 +141,7 @@ def test_arguments_reach_the_environment():
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [
-        ("env.backend", "warp", "env.backend: got 'warp'; expected 'auto' or 'serial'"),
+        ("env.backend", "warp", "env.backend: got 'warp'; expected one of 'auto', 'serial'"),
         (
             "env.normalize_obs",
             "yes",

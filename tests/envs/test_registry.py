@@ -3,6 +3,7 @@ import os
 import sys
 
 import gymnasium
+import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
@@ -97,8 +98,36 @@ def test_retired_names_get_near_ones():
 
 def test_families_say_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ale_py", None)
-    with pytest.raises(ValueError, match=r"'ALE/Pong-v9' needs a package.*pip install ale-py"):
+    with pytest.raises(ValueError, match=r"'ALE/Pong-v9' needs a package.*lagom\[atari\]"):
         make("ALE/Pong-v9")
+    monkeypatch.setitem(sys.modules, "gym", None)
+    with pytest.raises(ValueError, match=r"'gym:CartPole-v1' needs old gym; .*lagom\[gym\]"):
+        make("gym:CartPole-v1")
+
+
+@pytest.mark.parametrize(
+    ("module", "id", "shape"),
+    [
+        ("ale_py", "ALE/Pong-v5", (210, 160, 3)),
+        ("Box2D", "LunarLander-v3", (8,)),
+        ("minigrid", "MiniGrid-Empty-5x5-v0", {"direction": (), "image": (7, 7, 3)}),
+        ("shimmy", "dm_control/cartpole-swingup-v0", {"position": (3,), "velocity": (2,)}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # SWIG's: as an error it crashes
+def test_extras(module, id, shape):
+    pytest.importorskip(module)
+    env = make(id)
+
+    observation, _ = env.reset(seed=0)
+    observation, reward, *_ = env.step(env.action_space.sample())
+
+    if isinstance(shape, dict):
+        assert {key: np.shape(part) for key, part in observation.items()} == shape
+    else:
+        assert observation.shape == shape
+    assert np.isfinite(reward)
+    env.close()
 
 
 def test_a_missing_extra_is_named(monkeypatch):

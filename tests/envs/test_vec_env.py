@@ -2,7 +2,7 @@ import gymnasium
 import numpy as np
 import pytest
 from envs.count_env import CountEnv
-from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, OneOf, Text, Tuple
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from lagom.envs import VecEnv, VecEnvWrapper, make_vec_env
@@ -279,9 +279,10 @@ def test_wrong_lists_are_refused():
     other.action_space = Discrete(3)
     with pytest.raises(ValueError, match=r"action_space is Discrete\(2\) and Discrete\(3\)"):
         VecEnv([lambda: env, lambda: other])
-    env.observation_space = Dict(a=Discrete(2))
-    with pytest.raises(ValueError, match=r"observation space Dict.* wrap the environment in"):
-        VecEnv([lambda: env])
+    for space in (Text(3), Dict(a=Text(3)), Dict(a=OneOf([Discrete(2)])), Tuple([])):
+        env.observation_space = space
+        with pytest.raises(ValueError, match=r"VecEnv: observation space .* is not one of arrays"):
+            VecEnv([lambda: env])
 
 
 def test_wrong_numbers_are_refused():

@@ -33,6 +33,20 @@ def test_killed_sweep_equals_undisturbed(tmp_path, kills):
     assert killed.orphans == 0
 
 
+@pytest.mark.slow
+def test_killed_environments_make_no_difference(tmp_path, kills, monkeypatch):
+    monkeypatch.setitem(kills.WEIGHTS, "environment worker", 50)
+    words = [*kills.SINGLE["async"], *kills.SMALL]
+
+    _, different, left, whole, killed = kills.compare(
+        words, kills=4, pause=3.0, rng=random.Random(1), root=tmp_path
+    )
+
+    assert (different, left) == ([], [])
+    assert killed.killed["environment worker"] > 0
+    assert (whole.orphans, killed.orphans) == (0, 0)
+
+
 def test_what_differs_or_is_left_is_found(tmp_path, kills):
     for name in ("a", "b"):
         (tmp_path / name / "0").mkdir(parents=True)

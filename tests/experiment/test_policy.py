@@ -131,7 +131,7 @@ def test_agent_that_is_not_lagoms_is_refused_and_never_called(policy, tmp_path, 
         ({"agent": 3}, "AttributeError"),
         ({"config": {}}, "KeyError"),
         ({"format": storage.FORMAT + 1}, "written by a newer lagom"),
-        ({"observation_space": {"type": "Tuple"}}, "unknown space 'Tuple'; expected Box or Disc"),
+        ({"observation_space": {"type": "Text"}}, "unknown space 'Text'; expected Box, Disc"),
         ({"action_space": None}, "TypeError"),
         ({"action_space": {"type": "Discrete", "n": 4, "start": 0}}, "policy: head"),
         ({"normalizer": {"clip": "x"}}, "could not convert"),
@@ -140,6 +140,15 @@ def test_agent_that_is_not_lagoms_is_refused_and_never_called(policy, tmp_path, 
 def test_policy_that_says_nonsense_is_refused_by_name(policy, fields, message):
     rewrite(policy, **fields)
     with pytest.raises(ValueError, match=f"{policy}: policy refused: .*{message}"):
+        read_policy(policy)
+
+
+def test_moments_must_be_there(policy):
+    path = policy / "policy.safetensors"
+    arrays = checkpoint.read_arrays(path)
+    checkpoint.write_arrays(path, {k: x for k, x in arrays.items() if "normalizer" not in k})
+    rewrite(policy, normalizer={"clip": 5.0})
+    with pytest.raises(ValueError, match=f"{policy}: policy refused: .*moments are missing"):
         read_policy(policy)
 
 
@@ -159,6 +168,6 @@ def test_parameters_must_fit(policy):
 
 def test_other_spaces_cannot_be_described(tmp_path):
     agent, env = trained(compose("cmaes"))
-    agent.action_space = spaces.MultiBinary(2)
-    with pytest.raises(ValueError, match="cannot describe MultiBinary.*expected Box or Discrete"):
+    agent.action_space = spaces.Text(2)
+    with pytest.raises(ValueError, match="cannot describe Text.*expected Box, Discrete"):
         write_policy(tmp_path, compose("cmaes"), agent, env)

@@ -101,7 +101,8 @@ def test_choices():
         "env.normalize_obs: got 1; expected one of: true, false, auto"
     ]
     assert complaints(env__backend="serail") == [
-        "env.backend: got 'serail'; expected one of: auto, serial; did you mean serial?"
+        "env.backend: got 'serail'; expected one of: auto, serial, mujoco, classic, async; "
+        "did you mean serial?"
     ]
     assert complaints(agent__activation=["relu"])[0].startswith("agent.activation: got ['relu']")
 
@@ -141,9 +142,11 @@ def test_minibatch_must_fit_the_batch():
     ]
 
 
-def test_evolution_strategies_take_one_environment():
-    (complaint,) = check({**CMAES, "env.num_env": 2}, CMAES)
-    assert complaint.startswith("env.num_env: got 2; expected 1 for evolution strategies")
+def test_where_populations_are_evaluated():
+    assert check({**CMAES, "env.num_env": 2, "es.workers": 2, "es.executor": "ray"}, CMAES) == []
+    assert check({**CMAES, "es.workers": 0}, CMAES) == ["es.workers: got 0; expected at least 1"]
+    (complaint,) = check({**CMAES, "es.executor": "slurm"}, CMAES)
+    assert complaint == "es.executor: got 'slurm'; expected one of: process, ray"
 
 
 def test_dictionaries_of_others_are_not_looked_into():

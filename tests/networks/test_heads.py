@@ -376,10 +376,18 @@ def test_head_fits_the_action_space():
 
 @pytest.mark.parametrize(
     "space",
-    [spaces.MultiDiscrete([2, 3]), spaces.Box(-1, 1, (2, 2)), spaces.Discrete(3, start=1)],
+    [
+        spaces.MultiDiscrete([2, 3], start=[0, 1]),
+        spaces.MultiDiscrete([[2, 3]]),
+        spaces.MultiBinary([2, 2]),
+        spaces.Box(-1, 1, (2, 2)),
+        spaces.Discrete(3, start=1),
+        spaces.Dict(),
+        spaces.Tuple([spaces.Text(3)]),
+    ],
 )
 def test_spaces_without_a_head_are_refused(space):
     with pytest.raises(
-        ValueError, match="action space: got .*; expected Discrete .*or Box with one"
+        ValueError, match="action space: got .*; expected Discrete .*MultiBinary with one"
     ):
         make_head(8, space, "cpu")

@@ -300,3 +300,17 @@ def test_it_stays_where_nothing_moved():
     flat = net.flat
 
     assert net.to("cpu").train().flat is flat
+
+
+@pytest.mark.parametrize("max_norm", [0.1, 1e3])
+def test_gradients_are_clipped_as_torch_clips_them(max_norm):
+    net = MLP(3, [4], 2)
+    flat = net.flat
+    net(torch.ones(5, 3)).square().sum().backward()
+    expected = flat.grad.clone()
+    norm = expected.norm()
+
+    assert net.clip_grad_norm(max_norm) == norm
+    expected *= min(1.0, max_norm / (norm.item() + 1e-6))
+    torch.testing.assert_close(flat.grad, expected)
+    torch.testing.assert_close(net.layers[0].weight.grad.flatten(), expected[:12])
