@@ -1,6 +1,6 @@
-"""Environment steps per CPU second: lagom beside Stable-Baselines3, interleaved.
+"""Environment steps per CPU second: lagom beside its peers, interleaved.
 
-    python benchmarks/speed.py [--workload ppo-cartpole] [--rounds 5]
+    python benchmarks/speed.py [--workload ppo-cartpole] [--rounds 5] [--peers sb3 skrl]
 
 Each measurement is a process of its own with one math thread; rounds alternate (A B A B ...), so
 that other work on the machine touches both alike.  The clock is the process's CPU time over whole
@@ -21,6 +21,7 @@ WORKLOADS = {  # env id, sub-environments, steps each, minibatches, epochs, norm
     "ppo-cartpole": ("CartPole-v1", 4, 128, 4, 4, False, 40),
     "ppo-cartpole-8": ("CartPole-v1", 8, 128, 4, 4, False, 40),
     "ppo-halfcheetah": ("HalfCheetah-v5", 1, 2048, 32, 10, True, 3),
+    "ppo-halfcheetah-8": ("HalfCheetah-v5", 8, 256, 32, 10, True, 3),
 }
 WARM = 2  # iterations before the clock starts
 
@@ -118,17 +119,84 @@ def run_sb3(workload):
     model.learn(batch * (WARM + iterations + 1), callback=Clock(), log_interval=10)
 
 
+def run_skrl(workload):
+    """PPO of skrl at the same settings; it normalizes neither observations nor rewards."""
+    import gymnasium
+    import torch
+    from skrl.agents.torch.ppo import PPO, PPO_CFG
+    from skrl.envs.wrappers.torch import wrap_env
+    from skrl.memories.torch import RandomMemory
+    from skrl.models.torch import CategoricalMixin, DeterministicMixin, GaussianMixin, Model
+    from skrl.trainers.torch import SequentialTrainer
+    from torch import nn
+
+    env_id, num_env, num_step, minibatches, epochs, _, iterations = WORKLOADS[workload]
+    torch.set_num_threads(1)
+    env = wrap_env(gymnasium.make_vec(env_id, num_envs=num_env, vectorization_mode="sync"))
+    discrete = isinstance(env.action_space, gymnasium.spaces.Discrete)
+
+    def network(mixin, num_out):
+        class Network(mixin, Model):
+            def __init__(self):
+                spaces = {"observation_space": env.observation_space}
+                Model.__init__(self, action_space=env.action_space, device="cpu", **spaces)
+                mixin.__init__(self)
+                hidden = [nn.Linear(self.num_observations, 64), nn.Tanh(), nn.Linear(64, 64)]
+                self.net = nn.Sequential(*hidden, nn.Tanh(), nn.Linear(64, num_out))
+                if mixin is GaussianMixin:
+                    self.log_std = nn.Parameter(torch.zeros(num_out))
+
+            def compute(self, inputs, role=""):
+                y = self.net(inputs["observations"])
+                has_scale = hasattr(self, "log_std")
+                return y, {"log_std": self.log_std.expand_as(y)} if has_scale else {}
+
+        return Network()
+
+    class Clocked(PPO):
+        n = 0
+
+        def update(self, *, timestep, timesteps):
+            super().update(timestep=timestep, timesteps=timesteps)
+            self.n += 1
+            if self.n == WARM:
+                self.start = cpu()
+            if self.n == WARM + iterations:
+                report(num_env * num_step * iterations, self.start, cpu())
+
+    num_out = env.action_space.n if discrete else env.action_space.shape[0]
+    policy = network(CategoricalMixin if discrete else GaussianMixin, int(num_out))
+    config = PPO_CFG(
+        rollouts=num_step, learning_epochs=epochs, mini_batches=minibatches, learning_rate=3e-4,
+        entropy_loss_scale=0.01, value_loss_scale=0.5,
+    )  # fmt: skip
+    config.experiment.write_interval = config.experiment.checkpoint_interval = 0
+    agent = Clocked(
+        models={"policy": policy, "value": network(DeterministicMixin, 1)},
+        memory=RandomMemory(memory_size=num_step, num_envs=num_env, device="cpu"),
+        observation_space=env.observation_space, action_space=env.action_space,
+        device="cpu", cfg=config,
+    )  # fmt: skip
+    steps = num_step * (WARM + iterations) + 1
+    trainer = {"timesteps": steps, "headless": True, "disable_progressbar": True}
+    SequentialTrainer(env=env, agents=agent, cfg=trainer).train()
+
+
+RUN = {"lagom": run_lagom, "sb3": run_sb3, "skrl": run_skrl}
+
+
 def main():
     """Run the rounds, print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workload", choices=WORKLOADS, default="ppo-cartpole")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--one", choices=["lagom", "sb3"], help="a single measurement")
+    parser.add_argument("--peers", choices=["sb3", "skrl"], nargs="+", default=["sb3"])
+    parser.add_argument("--one", choices=RUN, help="a single measurement")
     args = parser.parse_args()
     if args.one:
-        {"lagom": run_lagom, "sb3": run_sb3}[args.one](args.workload)
+        RUN[args.one](args.workload)
         return
-    rows = {"lagom": [], "sb3": []}
+    rows = {name: [] for name in ("lagom", *args.peers)}
     for _ in range(args.rounds):
         for name, values in rows.items():
             command = [sys.executable, __file__, "--workload", args.workload, "--one", name]
@@ -141,11 +209,13 @@ def main():
             f"  {name:6} {statistics.median(speeds):8.0f} ({min(speeds):.0f} to {max(speeds):.0f})"
             f"  peak {statistics.median(v['peak_mb'] for v in values):.0f} MB"
         )
-    ratios = [
-        a["steps_per_cpu_second"] / b["steps_per_cpu_second"]
-        for a, b in zip(rows["lagom"], rows["sb3"], strict=True)
-    ]
-    print(f"  ratio  {statistics.median(ratios):8.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    for peer in args.peers:
+        ratios = [
+            a["steps_per_cpu_second"] / b["steps_per_cpu_second"]
+            for a, b in zip(rows["lagom"], rows[peer], strict=True)
+        ]
+        median, lowest, highest = statistics.median(ratios), min(ratios), max(ratios)
+        print(f"  lagom / {peer}: {median:.2f} ({lowest:.2f} to {highest:.2f})")
 
 
 if __name__ == "__main__":

@@ -3,26 +3,29 @@
 Haarnoja et al., Soft Actor-Critic Algorithms and Applications, 2018 (arXiv:1812.05905).
 """
 
-import math
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box
+from lagom.algorithms.off_policy import Critics, action_size, adam, make_log_alpha, tensors
+from lagom.algorithms.sac.sde import StateDependentHead
 from torch.nn import functional as F
 
 from lagom import BaseAgent
 from lagom.networks import MLP, Module, TanhGaussianHead, input_size
-from lagom.utils import numpify, tensorify
+from lagom.utils import numpify
 
 
 class Actor(Module):
-    """Observations to squashed Gaussian actions in (-1, 1)."""
+    """Observations to squashed actions in (-1, 1), with noise as ``head`` has it."""
 
-    def __init__(self, obs_dim, hidden_sizes, action_dim, activation, device):
+    def __init__(
+        self, obs_dim, hidden_sizes, action_dim, activation, device, head=TanhGaussianHead
+    ):
         super().__init__()
         self.trunk = MLP(obs_dim, hidden_sizes, activation=activation)
-        self.head = TanhGaussianHead(self.trunk.out_features, action_dim, device)
+        self.head = head(self.trunk.out_features, action_dim, device)
         self.to(device)
 
     def sample(self, obs):
@@ -30,57 +33,33 @@ class Actor(Module):
         return self.head.sample(self.trunk(obs))
 
 
-class Critics(Module):
-    """Two networks for Q, one after the other: their activations then stay in the cache."""
-
-    def __init__(self, obs_dim, hidden_sizes, action_dim, activation):
-        super().__init__()
-        self.Q1 = MLP(obs_dim + action_dim, hidden_sizes, 1, activation=activation)
-        self.Q2 = MLP(obs_dim + action_dim, hidden_sizes, 1, activation=activation)
-
-    def forward(self, obs, action):
-        """Both values, ``[N]`` each."""
-        x = torch.cat([obs, action], -1)
-        return self.Q1(x).squeeze(-1), self.Q2(x).squeeze(-1)
-
-
 class Agent(BaseAgent):
     """SAC for Box actions on vectors of observations; ``D`` is a sample of a replay buffer."""
 
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
-        space = self.action_space
-        if not (isinstance(space, Box) and len(space.shape) == 1):
-            raise ValueError(
-                f"sac: action space is {space}; expected Box with one axis; for discrete actions "
-                "use algo=dqn or algo=ppo"
-            )
-        obs_dim, action_dim = input_size(self.observation_space), space.shape[0]
+        action_dim = action_size("sac", self.action_space)
+        obs_dim = input_size(self.observation_space)
         sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
-        self.actor = Actor(obs_dim, sizes, action_dim, activation, self.device)
-        self.critics = Critics(obs_dim, sizes, action_dim, activation).to(self.device)
+        head = TanhGaussianHead
+        if config["agent.sde"]:
+            logstd0, every = config["agent.sde_logstd"], config["agent.sde_every"]
+            head = partial(StateDependentHead, logstd0=logstd0, every=every)
+        self.actor = Actor(obs_dim, sizes, action_dim, activation, self.device, head)
+        self.critics = Critics(obs_dim + action_dim, sizes, activation).to(self.device)
         self.critics_target = deepcopy(self.critics)
-        self.is_auto = config["agent.alpha"] == "auto"
-        alpha = 1.0 if self.is_auto else config["agent.alpha"]
-        self.log_alpha = torch.nn.Parameter(torch.tensor(math.log(alpha), device=self.device))
+        self.log_alpha = make_log_alpha(config["agent.alpha"], self.device)
         self.target_entropy = -float(action_dim)  # section 5
-        adam = lambda parameter: torch.optim.Adam([parameter], lr=config["agent.lr"], fused=True)
-        self.actor_optimizer = adam(self.actor.flat)
-        self.critic_optimizer = adam(self.critics.flat)
-        self.alpha_optimizer = adam(self.log_alpha)
+        self.actor_optimizer = adam(self.actor.flat, config["agent.lr"])
+        self.critic_optimizer = adam(self.critics.flat, config["agent.lr"])
+        self.alpha_optimizer = adam(self.log_alpha, config["agent.lr"])
 
     def choose_action(self, x, **kwargs):
         features = self.actor.trunk.numpy(np.asarray(x, np.float32))
         return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
 
     def learn(self, D, timestep=0, **kwargs):
-        device = self.device
-        obs, next_obs = (
-            tensorify(D["observation"], device),
-            tensorify(D["next_observation"], device),
-        )
-        action, reward = tensorify(D["action"], device), tensorify(D["reward"], device)
-        discount = tensorify(D["discount"] * ~D["terminated"], device)
+        obs, action, reward, next_obs, discount = tensors(D, self.device)
         alpha = self.log_alpha.detach().exp()
 
         with torch.no_grad():
@@ -100,7 +79,7 @@ class Agent(BaseAgent):
         actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critics' weights
         self.actor_optimizer.step()
 
-        if self.is_auto:
+        if self.config["agent.alpha"] == "auto":
             alpha_loss = -self.log_alpha.exp() * (logprob.detach() + self.target_entropy).mean()
             self.alpha_optimizer.zero_grad()
             alpha_loss.backward()  # eq. 18

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from lagom.experiment.schema import FREE, nearest
 
-GROUPS = ("env", "algo", "experiment", "sweep")  # env takes any id, the others their files
+GROUPS = (
+    "env",
+    "algo",
+    "problem",
+    "experiment",
+    "sweep",
+)  # env takes any id, the others their files
 
 _WITH_VALUE = {
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),
@@ -79,7 +85,7 @@ def options(group, dirs=()):
 def strategies(dirs=()):
     """The algorithms that are evolution strategies."""
     paths = [path for folder in (_own(), *dirs) for path in (folder / "algo").glob("*.yaml")]
-    return sorted({path.stem for path in paths if "lagom.engine:ESEngine" in path.read_text()})
+    return sorted({path.stem for path in paths if ":ESEngine" in path.read_text()})
 
 
 def _own():
@@ -117,9 +123,10 @@ def check_groups(overrides, dirs):
 def rewrite(overrides, known_envs):
     """Shorthands in full.
 
-    ``env=<id>`` without a file of that name is ``env=gym env.id=<id>``; ``env.kwargs.x=1`` and the
-    like need no ``+``; an interpolation such as ``${pick:...}`` needs no quotes.  Sweeps are left
-    for later, when they have been expanded.
+    ``env=<id>`` without a file of that name is ``env=gym env.id=<id>``, or ``env=atari`` for
+    ``ALE/<game>``; ``dim=20`` is ``problem.dim=20``; ``env.kwargs.x=1`` and the like need no ``+``;
+    an interpolation such as ``${pick:...}`` needs no quotes.  Sweeps are left for later, when they
+    have been expanded.
     """
     words = []
     for word in overrides:
@@ -128,7 +135,9 @@ def rewrite(overrides, known_envs):
             escaped = value.replace("\\'", "'").replace("'", "\\'")
             word = f"{key}='{escaped}'"
         if key == "env" and not {",", "("} & set(value) and value not in known_envs:
-            words += ["env=gym", f"env.id={value}"]
+            words += ["env=atari" if value.startswith("ALE/") else "env=gym", f"env.id={value}"]
+        elif key == "dim":
+            words.append(f"problem.{word}")
         elif key.startswith(tuple(f"{free}." for free in FREE)):
             words.append(f"++{word}")
         else:

@@ -7,12 +7,12 @@ import probes
 import pytest
 import torch
 from configs import flat_config
-from lagom.algorithms.ppo.agent import Agent
+from lagom.algorithms.ppo.agent import Agent, kl
 from torch import distributions as D
 from torch import nn
 
 from lagom import OnPolicyEngine, Trajectory
-from lagom.envs import RecordEpisodeStatistics, VecEnv, make_envs, make_vec_env
+from lagom.envs import RecordEpisodeStatistics, make_envs, make_vec_env
 from lagom.utils import set_global_seeds
 
 SMALL = (
@@ -172,9 +172,9 @@ def test_minibatches_cover_the_batch_once_an_epoch(monkeypatch):
     sizes = []
     original = agent.head.evaluate
 
-    def evaluate(features, action):
+    def evaluate(features, action, mask):
         sizes.append(len(action))
-        return original(features, action)
+        return original(features, action, mask)
 
     monkeypatch.setattr(agent.head, "evaluate", evaluate)
     engine.train(1)
@@ -197,6 +197,76 @@ def test_learning_rate_stays_without_decay():
     engine.train(1), engine.train(2)
 
     assert agent.optimizer.param_groups[0]["lr"] == 0.01
+
+
+# Options of the update
+
+
+def test_values_are_clipped_where_that_is_worse():
+    agent, _ = make(probes.ConstantReward, "agent.value_clip=0.5")
+    V, V_old = torch.tensor([3.0, 0.2, -1.0, 3.0]), torch.tensor([0.0, 0.0, 0.0, 0.0])
+    target = torch.tensor([2.0, 1.0, 2.0, 9.0])
+
+    # near: 0.5, 0.2, -0.5, 0.5; the larger of the two squared errors each
+    expected = np.mean([1.5**2, 0.8**2, 3.0**2, 8.5**2])
+    assert agent.value_loss(V, V_old, target).item() == pytest.approx(expected)
+    plain, _ = make(probes.ConstantReward)
+    expected = np.mean([1.0, 0.8**2, 3.0**2, 6.0**2])
+    assert plain.value_loss(V, V_old, target).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("recompute", [True, False])
+def test_advantages_are_recomputed_before_each_epoch(recompute, monkeypatch):
+    agent, engine = make(probes.DelayedReward, f"agent.recompute={recompute}", "agent.num_epoch=3")
+    seen, original = [], agent.advantages
+
+    def advantages(D, V_old):
+        obs = torch.as_tensor(np.concatenate([tau.observations[:-1] for tau in D]))
+        torch.testing.assert_close(V_old, agent.critic(obs).detach().squeeze(-1))  # of this moment
+        seen.append(V_old)
+        return original(D, V_old)
+
+    monkeypatch.setattr(agent, "advantages", advantages)
+    engine.train(1)
+
+    assert len(seen) == (3 if recompute else 1)
+    assert len({V.sum().item() for V in seen}) == len(seen)
+
+
+@pytest.mark.parametrize(("target_kl", "num_epoch"), [(1e-12, 1), (1e6, 3), (0.0, 3)])
+def test_epochs_stop_where_the_policy_has_gone_far(target_kl, num_epoch, monkeypatch):
+    words = f"agent.target_kl={target_kl}", "agent.num_epoch=3", "agent.batch_size=128"
+    agent, engine = make(probes.MatchDiscrete, *words)
+    # The first minibatch begins at the old policy: let it be another one from the start.
+    agent.optimizer.register_step_post_hook(lambda *_: steps.append(1))
+    steps, original = [], agent.evaluate
+    monkeypatch.setattr(agent, "evaluate", lambda *x: _moved(original(*x), 0.1 * len(steps) + 0.01))
+    engine.train(1)
+
+    assert len(steps) == num_epoch
+
+
+def _moved(out, by):
+    logprob, entropy, V = out
+    return logprob + (by if logprob.requires_grad else 0.0), entropy, V
+
+
+def test_advantages_need_not_be_normalized():
+    agent, engine = make(probes.DelayedReward, "agent.normalize_advantage=false")
+    D = engine.runner(agent, engine.env, 16)
+    obs = torch.as_tensor(np.concatenate([tau.observations[:-1] for tau in D]))
+    V = agent.critic(obs).detach().squeeze(-1)
+    A, target = agent.advantages(D, V)
+
+    assert A.mean().abs() > 1e-3
+    torch.testing.assert_close(A, target - V)
+
+
+def test_divergence_is_estimated():
+    logratio = torch.tensor([0.1, -0.3])
+    expected = np.mean([math.exp(0.1) - 1 - 0.1, math.exp(-0.3) - 1 + 0.3])
+
+    assert kl(logratio).item() == pytest.approx(expected, rel=1e-5)
 
 
 # One run
@@ -241,15 +311,6 @@ def test_state_goes_on_as_if_nothing_had_happened():
 
     assert torch.equal(agent.to_vec(), again.to_vec())
     assert all(row_again[key] == x for key, x in row.items() if not key.endswith("_seconds"))
-
-
-def test_observations_that_are_no_vectors_are_refused():
-    env = VecEnv([lambda: gymnasium.make("FrozenLake-v1", disable_env_checker=True)])
-
-    with pytest.raises(
-        ValueError, match=r"observation space: got Discrete\(16\); expected one axis"
-    ):
-        Agent(flat_config("algo=ppo"), env, "cpu")
 
 
 def test_actions_explore_in_training_and_are_greedy_in_evaluation():

@@ -186,7 +186,9 @@ def test_several_environments_share_the_replay_ratio():
 def test_discrete_actions_are_refused_with_what_serves_them():
     config = flat_config("algo=sac", "env=CartPole-v1")
     env, _ = make_envs(config, 0)
-    with pytest.raises(ValueError, match=r"sac: action space is Discrete.*use algo=dqn or algo="):
+    with pytest.raises(
+        ValueError, match=r"sac: action space is Discrete.*use algo=dqn, algo=sac_discrete or"
+    ):
         Agent(config, env, "cpu")
 
 

@@ -1,0 +1,75 @@
+"""DDPG: a deterministic policy that climbs the critic's gradient.
+
+Lillicrap et al., Continuous control with deep reinforcement learning, 2015 (arXiv:1509.02971).
+"""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from lagom.algorithms.off_policy import (
+    Critics,
+    DeterministicActor,
+    Noise,
+    action_size,
+    adam,
+    tensors,
+)
+from torch.nn import functional as F
+
+from lagom import BaseAgent
+from lagom.networks import input_size
+from lagom.utils import numpify
+
+
+class Agent(BaseAgent):
+    """DDPG for Box actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+
+    def __init__(self, config, env, device, **kwargs):
+        super().__init__(config, env, device, **kwargs)
+        action_dim = action_size("ddpg", self.action_space)
+        obs_dim = input_size(self.observation_space)
+        sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
+        self.actor = DeterministicActor(obs_dim, sizes, action_dim, activation).to(self.device)
+        self.critic = Critics(obs_dim + action_dim, sizes, activation, 1).to(self.device)
+        self.actor_target, self.critic_target = deepcopy(self.actor), deepcopy(self.critic)
+        self.actor_optimizer = adam(self.actor.flat, config["agent.lr"])
+        self.critic_optimizer = adam(self.critic.flat, config["agent.lr"])
+        self.noise = Noise(config)
+
+    def choose_action(self, x, **kwargs):
+        action = self.actor.numpy(x)
+        return {"action": self.noise(action, self.rng) if self.training else action}
+
+    def learn(self, D, timestep=0, **kwargs):
+        obs, action, reward, next_obs, discount = tensors(D, self.device)
+
+        with torch.no_grad():
+            (Q_next,) = self.critic_target(next_obs, self.actor_target(next_obs))  # [N]
+            target = reward + discount * Q_next  # algorithm 1, y
+        (Q,) = self.critic(obs, action)
+        critic_loss = F.mse_loss(Q, target)
+        self.critic_optimizer.zero_grad()
+        critic_loss.backward()
+        self.critic_optimizer.step()
+
+        actor_loss = -self.critic(obs, self.actor(obs))[0].mean()  # eq. 6
+        self.actor_optimizer.zero_grad()
+        actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critic's weights
+        self.actor_optimizer.step()
+
+        with torch.no_grad():
+            self.critic_target.flat.lerp_(self.critic.flat, self.config["agent.tau"])
+            self.actor_target.flat.lerp_(self.actor.flat, self.config["agent.tau"])
+            row = torch.stack([critic_loss, actor_loss, Q.mean()]).tolist()
+        out = dict(zip(["critic_loss", "actor_loss", "Q"], row, strict=True))
+        if "weight" in D:
+            out["td_error"] = numpify(target - Q, np.float32)
+        return out
+
+    def get_extra_state(self):
+        return {**super().get_extra_state(), "noise": self.noise.state_dict()}
+
+    def set_extra_state(self, state):
+        super().set_extra_state(state)
+        self.noise.load_state_dict(state["noise"])

@@ -1,0 +1,116 @@
+"""What algorithms share that learn continuous actions from a replay buffer."""
+
+import math
+
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from torch import nn
+
+from lagom.networks import MLP, Module
+from lagom.transform import OUNoise
+from lagom.utils import tensorify
+
+
+class Critics(Module):
+    """Networks side by side, run one after the other: their activations then stay in the cache.
+
+    Args:
+        in_features (int): size of all inputs together.
+        hidden_sizes (list): of each network.
+        activation (str): ``"tanh"`` or ``"relu"``.
+        num_critic (int): number of networks.
+        out_features (int): values for each input; several for quantiles, or for discrete actions.
+    """
+
+    def __init__(self, in_features, hidden_sizes, activation, num_critic=2, out_features=1):
+        super().__init__()
+        self.Q = nn.ModuleList(
+            MLP(in_features, hidden_sizes, out_features, activation=activation)
+            for _ in range(num_critic)
+        )
+
+    def forward(self, *inputs):
+        """What each network makes of the inputs ``[N, ...]``: ``[N]``, or ``[N, out_features]``."""
+        x = torch.cat(inputs, -1) if len(inputs) > 1 else inputs[0]
+        return [Q(x).squeeze(-1) for Q in self.Q]
+
+
+class DeterministicActor(Module):
+    """Observations to actions in (-1, 1), near 0 at the beginning."""
+
+    def __init__(self, obs_dim, hidden_sizes, action_dim, activation):
+        super().__init__()
+        self.net = MLP(obs_dim, hidden_sizes, action_dim, activation=activation, out_scale=0.01)
+
+    def forward(self, obs):
+        """``[N, obs_dim]`` to ``[N, action_dim]``."""
+        return self.net(obs).tanh()
+
+    def numpy(self, obs):
+        """The same on an array, without autograd."""
+        return np.tanh(self.net.numpy(np.asarray(obs, np.float32)))
+
+
+def action_size(name, space):
+    """The length of the actions of a ``Box`` for the algorithm called ``name``.
+
+    Raises:
+        ValueError: the space is another; the message names algorithms for it.
+    """
+    if not (isinstance(space, Box) and len(space.shape) == 1):
+        raise ValueError(
+            f"{name}: action space is {space}; expected Box with one axis; for discrete actions "
+            "use algo=dqn, algo=sac_discrete or algo=ppo"
+        )
+    return space.shape[0]
+
+
+def tensors(D, device):
+    """A replay sample as ``obs, action, reward, next_obs, discount``, 0 where it terminated."""
+    names = ("observation", "action", "reward", "next_observation")
+    obs, action, reward, next_obs = (tensorify(D[name], device) for name in names)
+    return obs, action, reward, next_obs, tensorify(D["discount"] * ~D["terminated"], device)
+
+
+def make_log_alpha(alpha, device):
+    """The logarithm of the temperature ``agent.alpha``, a parameter; ``auto`` begins at 1."""
+    value = 0.0 if alpha == "auto" else math.log(alpha)
+    return nn.Parameter(torch.tensor(value, device=device))
+
+
+def adam(parameter, lr, **kwargs):
+    """The optimizer of one tensor, such as ``Module.flat``; one fused kernel a step."""
+    return torch.optim.Adam([parameter], lr=lr, fused=True, **kwargs)
+
+
+class Noise:
+    """Exploration noise for deterministic actions, as ``agent.noise`` says.
+
+    ``gaussian`` is drawn anew at each step, with standard deviation ``agent.noise_scale``.  ``ou``
+    is an Ornstein-Uhlenbeck process for each sub-environment, with that for its diffusion, and
+    ``agent.ou_theta`` and ``agent.ou_dt``; it runs on through the ends of episodes.
+    """
+
+    def __init__(self, config):
+        self.scale = config["agent.noise_scale"]
+        self.process = None
+        if config["agent.noise"] == "ou":
+            self.process = OUNoise(self.scale, config["agent.ou_theta"], config["agent.ou_dt"])
+
+    def __call__(self, action, rng):
+        """``action`` ``[B, action_dim]`` with noise, within [-1, 1]."""
+        if self.process is None:
+            noise = self.scale * rng.standard_normal(action.shape, np.float32)
+        else:
+            noise = self.process(action.shape, rng).astype(np.float32)
+        return np.minimum(np.maximum(action + noise, -1), 1)
+
+    def state_dict(self):
+        """What the next noise depends on, beside the generator."""
+        return {} if self.process is None else self.process.state_dict()
+
+    def load_state_dict(self, state):
+        """Go on from ``state``."""
+        if self.process is not None:
+            self.process.load_state_dict(state)

@@ -1,0 +1,99 @@
+"""Soft actor-critic for discrete actions: expectations over all actions instead of samples.
+
+Christodoulou, Soft Actor-Critic for Discrete Action Settings, 2019 (arXiv:1910.07207).
+"""
+
+import math
+from copy import deepcopy
+
+import numpy as np
+import torch
+from gymnasium.spaces import Discrete
+from lagom.algorithms.off_policy import Critics, adam, make_log_alpha, tensors
+from torch.nn import functional as F
+
+from lagom import BaseAgent
+from lagom.networks import MLP, CategoricalHead, Module, input_size
+from lagom.utils import numpify
+
+
+class Actor(Module):
+    """Observations to log-probabilities of all actions."""
+
+    def __init__(self, obs_dim, hidden_sizes, num_action, activation, device):
+        super().__init__()
+        self.trunk = MLP(obs_dim, hidden_sizes, activation=activation)
+        self.head = CategoricalHead(self.trunk.out_features, num_action, device)
+        self.to(device)
+
+    def forward(self, obs):
+        """``[N, obs_dim]`` to ``[N, num_action]``."""
+        return torch.log_softmax(self.head.logits(self.trunk(obs)), -1)
+
+
+class Agent(BaseAgent):
+    """SAC for Discrete actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+
+    def __init__(self, config, env, device, **kwargs):
+        super().__init__(config, env, device, **kwargs)
+        space = self.action_space
+        if not (isinstance(space, Discrete) and space.start == 0):
+            raise ValueError(
+                f"sac_discrete: action space is {space}; expected Discrete from 0; for continuous "
+                "actions use algo=sac"
+            )
+        obs_dim, num_action = input_size(self.observation_space), int(space.n)
+        sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
+        self.actor = Actor(obs_dim, sizes, num_action, activation, self.device)
+        self.critics = Critics(obs_dim, sizes, activation, 2, num_action).to(self.device)
+        self.critics_target = deepcopy(self.critics)
+        self.log_alpha = make_log_alpha(config["agent.alpha"], self.device)
+        self.target_entropy = config["agent.entropy_share"] * math.log(num_action)
+        self.actor_optimizer = adam(self.actor.flat, config["agent.lr"])
+        self.critic_optimizer = adam(self.critics.flat, config["agent.lr"])
+        self.alpha_optimizer = adam(self.log_alpha, config["agent.lr"])
+
+    def choose_action(self, x, **kwargs):
+        features = self.actor.trunk.numpy(np.asarray(x, np.float32))
+        return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
+
+    def learn(self, D, timestep=0, **kwargs):
+        obs, action, reward, next_obs, discount = tensors(D, self.device)
+        action = action.long()[:, None]  # [N, 1]
+        alpha = self.log_alpha.detach().exp()
+
+        with torch.no_grad():
+            logprobs = self.actor(next_obs)  # [N, num_action]
+            Q_next = torch.min(*self.critics_target(next_obs))
+            V_next = (logprobs.exp() * (Q_next - alpha * logprobs)).sum(-1)  # eq. 10
+            target = reward + discount * V_next
+        Q1, Q2 = self.critics(obs)  # [N, num_action] each
+        chosen = [Q.gather(1, action).squeeze(1) for Q in (Q1, Q2)]
+        critic_loss = sum(F.mse_loss(Q, target) for Q in chosen)
+        self.critic_optimizer.zero_grad()
+        critic_loss.backward()
+        self.critic_optimizer.step()
+
+        logprobs = self.actor(obs)
+        with torch.no_grad():
+            Q = torch.min(*self.critics(obs))  # no gradient has to pass through actions
+        entropy = -(logprobs.exp() * logprobs).sum(-1)  # [N]
+        actor_loss = -(alpha * entropy + (logprobs.exp() * Q).sum(-1)).mean()  # eq. 12
+        self.actor_optimizer.zero_grad()
+        actor_loss.backward()
+        self.actor_optimizer.step()
+
+        if self.config["agent.alpha"] == "auto":
+            alpha_loss = self.log_alpha.exp() * (entropy.detach().mean() - self.target_entropy)
+            self.alpha_optimizer.zero_grad()
+            alpha_loss.backward()  # eq. 11
+            self.alpha_optimizer.step()
+        with torch.no_grad():
+            self.critics_target.flat.lerp_(self.critics.flat, self.config["agent.tau"])
+            mean_Q = chosen[0].mean()
+            row = torch.stack([critic_loss, actor_loss, mean_Q, entropy.mean(), alpha]).tolist()
+        names = ["critic_loss", "actor_loss", "Q", "entropy", "alpha"]
+        out = dict(zip(names, row, strict=True))
+        if "weight" in D:
+            out["td_error"] = numpify(target - 0.5 * (chosen[0] + chosen[1]), np.float32)
+        return out

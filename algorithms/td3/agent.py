@@ -1,0 +1,91 @@
+"""TD3: deterministic policy gradients with twin critics, delayed actors and smoothed targets.
+
+Fujimoto et al., Addressing Function Approximation Error in Actor-Critic Methods, 2018
+(arXiv:1802.09477), algorithm 1.
+"""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from lagom.algorithms.off_policy import (
+    Critics,
+    DeterministicActor,
+    Noise,
+    action_size,
+    adam,
+    tensors,
+)
+from torch.nn import functional as F
+
+from lagom import BaseAgent
+from lagom.networks import input_size
+from lagom.utils import numpify
+
+
+class Agent(BaseAgent):
+    """TD3 for Box actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+
+    def __init__(self, config, env, device, **kwargs):
+        super().__init__(config, env, device, **kwargs)
+        action_dim = action_size("td3", self.action_space)
+        obs_dim = input_size(self.observation_space)
+        sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
+        self.actor = DeterministicActor(obs_dim, sizes, action_dim, activation).to(self.device)
+        self.critics = Critics(obs_dim + action_dim, sizes, activation).to(self.device)
+        self.actor_target, self.critics_target = deepcopy(self.actor), deepcopy(self.critics)
+        self.actor_optimizer = adam(self.actor.flat, config["agent.lr"])
+        self.critic_optimizer = adam(self.critics.flat, config["agent.lr"])
+        self.noise = Noise(config)
+        self.num_update = 0
+        self.actor_loss = 0.0  # of the last update of the actor
+
+    def choose_action(self, x, **kwargs):
+        action = self.actor.numpy(x)
+        return {"action": self.noise(action, self.rng) if self.training else action}
+
+    def learn(self, D, timestep=0, **kwargs):
+        config = self.config
+        obs, action, reward, next_obs, discount = tensors(D, self.device)
+
+        with torch.no_grad():
+            c = config["agent.target_clip"]
+            noise = (config["agent.target_noise"] * torch.randn_like(action)).clamp(-c, c)
+            next_action = (self.actor_target(next_obs) + noise).clamp(-1, 1)  # eq. 14
+            Q_next = torch.min(*self.critics_target(next_obs, next_action))  # [N]
+            target = reward + discount * Q_next  # eq. 10
+        Q1, Q2 = self.critics(obs, action)
+        critic_loss = F.mse_loss(Q1, target) + F.mse_loss(Q2, target)
+        self.critic_optimizer.zero_grad()
+        critic_loss.backward()
+        self.critic_optimizer.step()
+
+        self.num_update += 1
+        if self.num_update % config["agent.policy_delay"] == 0:
+            self._improve(obs)
+        row = torch.stack([critic_loss.detach(), Q1.detach().mean()]).tolist()
+        out = {"critic_loss": row[0], "actor_loss": self.actor_loss, "Q": row[1]}
+        if "weight" in D:
+            out["td_error"] = numpify(target - 0.5 * (Q1 + Q2), np.float32)
+        return out
+
+    def _improve(self, obs):
+        """One step of the actor, and of all targets."""
+        q = self.critics.Q[0](torch.cat([obs, self.actor(obs)], -1))
+        actor_loss = -q.mean()  # the deterministic policy gradient, through the first critic
+        self.actor_optimizer.zero_grad()
+        actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critics' weights
+        self.actor_optimizer.step()
+        self.actor_loss = actor_loss.item()
+        with torch.no_grad():
+            self.critics_target.flat.lerp_(self.critics.flat, self.config["agent.tau"])
+            self.actor_target.flat.lerp_(self.actor.flat, self.config["agent.tau"])
+
+    def get_extra_state(self):
+        own = {"noise": self.noise.state_dict(), "num_update": self.num_update}
+        return {**super().get_extra_state(), **own, "actor_loss": self.actor_loss}
+
+    def set_extra_state(self, state):
+        super().set_extra_state(state)
+        self.noise.load_state_dict(state["noise"])
+        self.num_update, self.actor_loss = state["num_update"], state["actor_loss"]

@@ -1,0 +1,105 @@
+"""TQC: soft actor-critic with quantiles for critics, the highest of which are dropped.
+
+Kuznetsov et al., Controlling Overestimation Bias with Truncated Mixture of Continuous
+Distributional Quantile Critics, 2020 (arXiv:2005.04269).
+"""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from lagom.algorithms.off_policy import Critics, action_size, adam, make_log_alpha, tensors
+from lagom.algorithms.sac.agent import Actor
+
+from lagom import BaseAgent
+from lagom.networks import input_size
+from lagom.utils import numpify
+
+
+def quantile_huber(Z, target):
+    """The quantile regression loss, eq. 7 and 8, and its gradient for ``Z``.
+
+    Written out, since autograd would keep several arrays of all pairs.
+
+    Args:
+        Z (Tensor): quantiles ``[N, C, M]`` of ``C`` critics; of each, for ``(2m - 1) / (2M)``.
+        target (Tensor): samples ``[N, K]`` of the distribution wanted.
+
+    Returns:
+        tuple: the mean over all pairs, a scalar, and the gradient ``[N, C, M]``.
+    """
+    M, K = Z.shape[-1], target.shape[-1]
+    tau = (torch.arange(M, device=Z.device) + 0.5) / M
+    with torch.no_grad():
+        error = target[:, None, None, :] - Z[..., None]  # [N, C, M, K]
+        weight = torch.where(error < 0, 1 - tau[:, None], tau[:, None])  # |tau - [error < 0]|
+        clipped = error.clamp(-1, 1)
+        slope = weight * clipped  # of the Huber loss, with the threshold at 1
+        loss = (slope * (error - 0.5 * clipped)).mean()
+        return loss, -slope.sum(-1) / (Z.numel() * K)
+
+
+class Agent(BaseAgent):
+    """TQC for Box actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+
+    def __init__(self, config, env, device, **kwargs):
+        super().__init__(config, env, device, **kwargs)
+        action_dim = action_size("tqc", self.action_space)
+        obs_dim = input_size(self.observation_space)
+        C, M = config["agent.num_critic"], config["agent.num_quantile"]
+        self.num_kept = C * (M - config["agent.drop"])  # of all quantiles, the lowest
+        if self.num_kept < 1:
+            raise ValueError(
+                f"tqc: agent.drop is {config['agent.drop']!r} of {M} quantiles; "
+                "expected less than agent.num_quantile"
+            )
+        sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
+        self.actor = Actor(obs_dim, sizes, action_dim, activation, self.device)
+        self.critics = Critics(obs_dim + action_dim, sizes, activation, C, M).to(self.device)
+        self.critics_target = deepcopy(self.critics)
+        self.log_alpha = make_log_alpha(config["agent.alpha"], self.device)
+        self.target_entropy = -float(action_dim)
+        self.actor_optimizer = adam(self.actor.flat, config["agent.lr"])
+        self.critic_optimizer = adam(self.critics.flat, config["agent.lr"])
+        self.alpha_optimizer = adam(self.log_alpha, config["agent.lr"])
+
+    def choose_action(self, x, **kwargs):
+        features = self.actor.trunk.numpy(np.asarray(x, np.float32))
+        return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
+
+    def learn(self, D, timestep=0, **kwargs):
+        obs, action, reward, next_obs, discount = tensors(D, self.device)
+        alpha = self.log_alpha.detach().exp()
+
+        with torch.no_grad():
+            next_action, next_logprob = self.actor.sample(next_obs)
+            Z_next = torch.cat(self.critics_target(next_obs, next_action), -1)  # [N, C M]
+            Z_next = Z_next.sort(-1).values[:, : self.num_kept]  # the mixture, truncated; eq. 10
+            V_next = Z_next - alpha * next_logprob[:, None]
+            target = reward[:, None] + discount[:, None] * V_next  # [N, num_kept], eq. 11
+        Z = torch.stack(self.critics(obs, action), 1)  # [N, C, M]
+        critic_loss, grad = quantile_huber(Z, target)
+        self.critic_optimizer.zero_grad()
+        Z.backward(grad)
+        self.critic_optimizer.step()
+
+        new_action, logprob = self.actor.sample(obs)
+        Q = torch.stack(self.critics(obs, new_action), 1).mean((1, 2))  # of all quantiles
+        actor_loss = (alpha * logprob - Q).mean()  # eq. 14
+        self.actor_optimizer.zero_grad()
+        actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critics' weights
+        self.actor_optimizer.step()
+
+        if self.config["agent.alpha"] == "auto":
+            alpha_loss = -self.log_alpha.exp() * (logprob.detach() + self.target_entropy).mean()
+            self.alpha_optimizer.zero_grad()
+            alpha_loss.backward()  # eq. 6
+            self.alpha_optimizer.step()
+        with torch.no_grad():
+            self.critics_target.flat.lerp_(self.critics.flat, self.config["agent.tau"])
+            row = torch.stack([critic_loss, actor_loss, Z.mean(), -logprob.mean(), alpha]).tolist()
+        names = ["critic_loss", "actor_loss", "Q", "entropy", "alpha"]
+        out = dict(zip(names, row, strict=True))
+        if "weight" in D:
+            out["td_error"] = numpify(target.mean(-1) - Z.mean((1, 2)), np.float32)
+        return out
