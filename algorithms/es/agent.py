@@ -7,6 +7,7 @@ from pkgutil import resolve_name
 
 import numpy as np
 from gymnasium import spaces
+from lagom.algorithms.es.stack import Stack
 
 from lagom import BaseAgent
 from lagom.networks import MLP, input_size
@@ -42,13 +43,24 @@ class Agent(BaseAgent):
         opts = {**config["es.opts"], "seed": int(self.rng.integers(1, 2**31))}
         if config["es.popsize"] is not None:
             opts["popsize"] = config["es.popsize"]
-        return resolve_name(config["es.strategy"])(
-            np.zeros(self.num_params), config["es.sigma0"], opts
-        )
+        x0 = np.zeros(self.num_params, np.float32)  # the precision of policies
+        return resolve_name(config["es.strategy"])(x0, config["es.sigma0"], opts)
 
     def choose_action(self, x, **kwargs):
-        out = self.policy.numpy(x)  # [B, num_action] or [B, action_dim]
-        return {"action": out.argmax(-1) + self.action_space.start if self.discrete else out}
+        return {"action": self._action(self.policy.numpy(x))}
+
+    def stack(self, candidates):
+        """A function of ``(policies [B], observations [B, *obs])`` to actions ``[B, *action]``.
+
+        Args:
+            candidates (ndarray): ``[P, num_params]``; ``policies`` says whose turn it is, by row.
+        """
+        networks = Stack(self.policy, candidates)
+        return lambda policies, x: self._action(networks(policies, x))
+
+    def _action(self, out):
+        """Actions from ``out`` ``[B, num_action]`` or ``[B, action_dim]``."""
+        return out.argmax(-1) + self.action_space.start if self.discrete else out
 
     def learn(self, D, **kwargs):
         """Nothing: the strategy learns."""

@@ -78,18 +78,22 @@ def told(es, solutions, function_values):
     Raises:
         ValueError: if a shape is wrong.
     """
-    where = f"{type(es).__name__}.tell"
     solutions = np.array(solutions, np.float64)
-    values = np.array(function_values, np.float64)
     if solutions.shape != (es.popsize, es.dim):
         raise ValueError(
-            f"{where}: solutions have shape {solutions.shape}; "
+            f"{type(es).__name__}.tell: solutions have shape {solutions.shape}; "
             f"expected {(es.popsize, es.dim)}, [popsize, dim]"
         )
+    return solutions, told_values(es, function_values)
+
+
+def told_values(es, function_values):
+    """The function values ``[popsize]`` that ``es`` was told, likewise."""
+    values = np.array(function_values, np.float64)
     if values.shape != (es.popsize,):
         raise ValueError(
-            f"{where}: function_values have shape {values.shape}; "
+            f"{type(es).__name__}.tell: function_values have shape {values.shape}; "
             f"expected {(es.popsize,)}, [popsize]"
         )
     values[np.isnan(values)] = np.inf
-    return solutions, values
+    return values
