@@ -190,6 +190,70 @@ def report(
     raise typer.Exit(report(paths, output))
 
 
+@app.command("eval")
+def eval_(
+    path: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A job, a configuration or an experiment.")
+    ],
+    episodes: Annotated[int, typer.Option(help="Episodes of each run.")] = 10,
+    video: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Write a film of the first episode: .mp4, .webp or .gif."),
+    ] = None,
+    cells: Annotated[int, typer.Option(help="Episodes side by side in the film.")] = 1,
+    seed: Annotated[int, typer.Option(help="Another one plays other episodes.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="All of it, as one JSON object.")] = False,
+):
+    """Play the saved policy of each run at or below RUN: what it earns, and how sure that is."""
+    from lagom.cli.eval import evaluate
+
+    raise typer.Exit(evaluate(path, episodes, video, cells, seed, as_json))
+
+
+@app.command()
+def export(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run with a saved policy.")],
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="Folder; by default export in the folder of the run."),
+    ] = None,
+):
+    """Write a policy for use elsewhere: safetensors and JSON, and ONNX."""
+    from lagom.cli.export import export
+
+    raise typer.Exit(export(path, output))
+
+
+@app.command()
+def completion(
+    shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish", help="Whose script to print.")],
+):
+    """Print a script for the Tab key: eval "$(lagom completion bash)", or | source in fish."""
+    from lagom.cli.completion import script
+    from lagom.cli.words import Refused
+
+    try:
+        print(script(shell), end="")
+    except Refused as refused:
+        typer.echo(refused, err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command(hidden=True)
+def complete(words: Annotated[Optional[list[str]], typer.Argument()] = None):  # noqa: UP045
+    """Print what may stand in place of the last of WORDS; the scripts of completion ask."""
+    from lagom.cli.completion import complete
+
+    commands = typer.main.get_command(app).commands
+    flags = {
+        name: [option for part in command.params for option in part.opts if option[:2] == "--"]
+        for name, command in commands.items()
+        if not command.hidden
+    }
+    for name in complete(words or [], flags):
+        print(name)
+
+
 @app.command()
 def ls(
     paths: Annotated[
@@ -233,6 +297,21 @@ def status(
     from lagom.cli.status import status
 
     raise typer.Exit(status(paths, watch))
+
+
+@app.command()
+def check(
+    words: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="env=ID|algo=NAME [key=value ...]", help="What to check."),
+    ] = None,
+    render: Annotated[bool, typer.Option("--render", help="Pictures, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+):
+    """Put an environment or an algorithm through known probes; a line of advice for what fails."""
+    from lagom.cli.check import check
+
+    raise typer.Exit(check(words or [], render, as_json))
 
 
 @app.command("list")

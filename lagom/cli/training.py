@@ -40,7 +40,7 @@ def run(command, words):
         flags = [flag for flag in flags if flag not in ours]
         known_envs = options("env", dirs)
         for word in overrides:
-            if word.startswith("env=") and rewrite([word], known_envs) != [word]:
+            if word.startswith("env=") and rewrite([word], known_envs)[0] == "env=gym":
                 say(f"{word}: no such file in conf/env; taken as env.id, with general defaults")
         return _hydra(flags, rewrite(overrides, known_envs), dirs, debug)
     except Refused as refused:

@@ -105,7 +105,7 @@ def read_scores(path):
 
 def _read_row(path, row):
     try:
-        env, low, high = row[0].strip(), *map(float, row[1:])
+        env, (low, high) = row[0].strip(), map(float, row[1:])
         if env and math.isfinite(low) and math.isfinite(high) and low != high:
             return env, low, high
     except ValueError:

@@ -22,7 +22,10 @@ _MAX_SOURCE, _MAX_KEY = 8, 200  # fingerprints side by side, and lines of them
 _MAX_TAIL, _MAX_LINE = 20, 25  # ends of job.log in the page, and lines of each
 _MAX_FILE = 1_000_000  # bytes
 _MAX_VIDEO, _MAX_VIDEOS = 5_000_000, 20_000_000  # bytes of one, and of all
-_VIDEOS = {".mp4": "video/mp4", ".webm": "video/webm", ".gif": "image/gif"}
+_VIDEOS = {
+    **{".mp4": "video/mp4", ".webm": "video/webm"},
+    **{".gif": "image/gif", ".webp": "image/webp"},  # what is written without ffmpeg
+}
 
 
 def read_report_runs(paths):

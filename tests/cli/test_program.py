@@ -132,7 +132,7 @@ REFUSED = [  # words, what the message must say
     (["es"], "which strategy"),
     (["es", "cmae"], "no strategy 'cmae'; did you mean cmaes"),
     (["es", "ppo"], "ppo is not an evolution strategy; lagom train algo=ppo"),
-    (["es", "cmaes", "env.num_env=4"], "env.num_env: got 4; expected 1"),
+    (["es", "cmaes", "es.workers=0"], "es.workers: got 0; expected at least 1"),
     (["list", "algoz"], "expected algos or envs"),
     (["plot", "nowhere"], "nowhere"),
 ]

@@ -96,7 +96,7 @@ def test_films_are_included_while_there_is_room(tmp_path, monkeypatch):
         ("a.mp4", 6),
         ("b.webm", 7),
         ("videos/c.GIF", 3),
-        ("d.gif", 2),
+        ("d.webp", 2),
         ("e.txt", 1),
     ):
         (folder / name).write_bytes(b"x" * size)
@@ -106,7 +106,7 @@ def test_films_are_included_while_there_is_room(tmp_path, monkeypatch):
     assert films == [
         {"name": "x/0/1/a.mp4", "type": "video/mp4", "bytes": 6, "data": "eHh4eHh4"},
         {"name": "x/0/1/b.webm", "type": "video/webm", "bytes": 7, "data": None},
-        {"name": "x/0/1/d.gif", "type": "image/gif", "bytes": 2, "data": "eHg="},
+        {"name": "x/0/1/d.webp", "type": "image/webp", "bytes": 2, "data": "eHg="},
         {"name": "x/0/1/videos/c.GIF", "type": "image/gif", "bytes": 3, "data": None},
     ]
 

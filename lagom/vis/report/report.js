@@ -756,7 +756,7 @@ function videos() {
     .map(({ name, type, data }) => {
       const src = `data:${type};base64,${data}`;
       const film =
-        type === "image/gif"
+        type.startsWith("image/")
           ? html("img", { src, alt: name })
           : html("video", { src, controls: "", loop: "" });
       return html("figure", {}, film, html("figcaption", {}, html("small", {}, name)));
