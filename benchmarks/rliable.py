@@ -12,12 +12,8 @@ from types import ModuleType
 
 import numpy as np
 
-from lagom.vis.statistics import (
-    iqm,
-    optimality_gap,
-    performance_profile,
-    probability_of_improvement,
-)
+from lagom.vis.bootstrap import performance_profile
+from lagom.vis.statistics import iqm, optimality_gap, probability_of_improvement
 
 sys.path = [p for p in sys.path if Path(p or ".").resolve() != Path(__file__).resolve().parent]
 

@@ -6,9 +6,9 @@ import math
 import os
 from pathlib import Path
 
-from lagom.cli.plot import _check_figure, _write, check_path, complain, echo, report
+from lagom.cli.plot import check_figure, check_path, complain, echo, report, write_files
 from lagom.cli.progress import columns
-from lagom.vis import aggregate, sweeps
+from lagom.vis import aggregate, aggregate_figure, sweep_figure, sweeps
 from lagom.vis.curves import make_curves
 from lagom.vis.normalize import SCORES, read_scores
 from lagom.vis.plot import figure_bytes
@@ -70,7 +70,8 @@ def plot_aggregate(
         rows = aggregate.measure(found)
         tables = [_final_rows(found, y), _metric_rows(found, rows)]
         notes = [*aggregate.describe(found), *found.notes]
-        return aggregate.plot_aggregate(found, rows, **options), tables, notes, _score_rows(found)
+        figure = aggregate_figure.plot_aggregate(found, rows, **options)
+        return figure, tables, notes, _score_rows(found)
 
     y = y or "return"
     keys = [key.strip() for key in group.split(",") if key.strip()] if group else None
@@ -90,7 +91,7 @@ def plot_sweep(paths, output=None, x="timestep", y=None, table=None, **options):
 
     def draw(curves):
         sweep = sweeps.make_sweep(curves, y)
-        figure = sweeps.plot_sweep(sweep, **options)
+        figure = sweep_figure.plot_sweep(sweep, **options)
         rows = [[shorten(cell) for cell in row] for row in sweeps.best_rows(sweep, _NUM_BEST)]
         tables = [_key_rows(sweep), rows] if sweep.R2 > 0 else [rows]
         return figure, tables, sweeps.describe(sweep), _trial_rows(sweep)
@@ -107,7 +108,7 @@ def _plot(paths, output, name, table, x, y, keys, draw):
     try:
         for path in paths:
             check_path(path)
-        _check_figure(output, {})
+        check_figure(output, {})
         runs, messages = read_runs(paths, x, y)
         curves = make_curves(runs, x, y, keys)
         report(messages)
@@ -127,7 +128,7 @@ def _plot(paths, output, name, table, x, y, keys, draw):
     files = {output: figure_bytes(figure, output.suffix.lower())}
     if table is not None:
         files[Path(table)] = _to_csv(rows)
-    return _write(files)
+    return write_files(files)
 
 
 def _to_csv(rows):

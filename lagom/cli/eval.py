@@ -9,8 +9,8 @@ import numpy as np
 from lagom.cli.plot import check_path, complain, echo, report
 from lagom.cli.progress import columns
 from lagom.experiment.storage import is_storage_full, read_json
+from lagom.vis.contrast import contrast
 from lagom.vis.runs import read_states
-from lagom.vis.statistics import contrast
 from lagom.vis.style import plain, shorten
 from lagom.vis.verdicts import number
 from lagom.vis.video import SUFFIXES, Film, VideoWriter

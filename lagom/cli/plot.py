@@ -80,7 +80,7 @@ def plot(
     try:
         for path in paths:
             check_path(path)
-        _check_figure(output, options)
+        check_figure(output, options)
         options["ylim"] = _parse_ylim(ylim)
         references = _read_references(reference)
         code = _watch(paths, pause, lambda: read()[1], draw) if live else 0
@@ -99,10 +99,11 @@ def plot(
     if smooth > 1:  # what is smooth is the picture
         curves = make_curves(runs, x, y, keys, facet)
     _print_table([end_row(curve) for curve in curves], x, split_key(y)[1], facet)
-    return _write(files)
+    return write_files(files)
 
 
-def _check_figure(output, options):
+def check_figure(output, options):
+    """Raise ValueError if ``output`` is no name of a figure, or its size out of range."""
     if output.suffix.lower() not in _SUFFIXES:
         expected = "expected a name in " + ", ".join(_SUFFIXES)
         raise ValueError(f"-o: {str(output)!r} is no figure; {expected}")
@@ -163,7 +164,7 @@ def _watch(paths, pause, read, draw):
             states = ", ".join(f"{num} {word}" for word, num in status.items()) or "no runs"
             echo(f"{time.strftime('%H:%M:%S')}  {states}", end="  ")
             if _is_any(curves):
-                code = _write(draw(curves))
+                code = write_files(draw(curves))
                 if code:
                     return code
             else:
@@ -174,7 +175,7 @@ def _watch(paths, pause, read, draw):
         return 130
 
 
-def _write(files):
+def write_files(files):
     """Write the files, path to bytes; return the exit code."""
     for path, data in files.items():
         try:

@@ -110,14 +110,21 @@ def check_groups(overrides, dirs):
             )
         if key.lstrip("+") in GROUPS[1:] and "(" not in value:
             known = options(key.lstrip("+"), dirs)
-            names = ", ".join(known) or "(there are none)"
             complaints += [
-                f"{key}={name} is not one of: {names}{nearest(name, known)}"
+                f"{key}={name} is not one of {_told(name, known)}"
                 for name in map(str.strip, value.split(","))
                 if name not in (*known, "null")
             ]
     if complaints:
         raise Refused("\n".join(complaints))
+
+
+def _told(name, known):
+    """How many names there are, and those near ``name``; without such, some of all of them."""
+    if close := nearest(name, known, n=3):
+        return f"the {len(known)} there are{close}"
+    shown = ", ".join(known[:30]) + (", ..." if len(known) > 30 else "")
+    return f"the {len(known)} there are{shown and ': '}{shown}"
 
 
 def rewrite(overrides, known_envs):

@@ -16,9 +16,9 @@ _WHERE = {
     "compare_curves": "compare",
     "make_aggregate": "aggregate",
     "measure": "aggregate",
-    "plot_aggregate": "aggregate",
+    "plot_aggregate": "aggregate_figure",
     "make_sweep": "sweeps",
-    "plot_sweep": "sweeps",
+    "plot_sweep": "sweep_figure",
     "make_report": "report",
 }
 __all__ = list(_WHERE)

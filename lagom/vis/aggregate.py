@@ -3,32 +3,22 @@
 What is reported, and how, is what Agarwal et al., 2021 (arXiv:2108.13264) recommend.
 """
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
+from lagom.vis.bootstrap import expanded_interval
+from lagom.vis.curves import final_scores
 from lagom.vis.normalize import normalize
-from lagom.vis.panels import add_legend, format_x
-from lagom.vis.statistics import (
-    bootstrap_interval,
-    iqm,
-    optimality_gap,
-    performance_profile,
-    probability_of_improvement,
-)
-from lagom.vis.style import _BROKEN, LOOKS, drawable, line_style, plain, shorten
-from lagom.vis.ticker import set_ticker
+from lagom.vis.statistics import iqm, optimality_gap, probability_of_improvement
+from lagom.vis.style import BROKEN, shorten
 
 METRICS = ("IQM", "mean", "median", "optimality gap")
 IMPROVEMENT = "P(improvement)"
 _MIN_ENVIRONMENT = 3
 _ENOUGH_SEED = 5  # of an environment; the intervals of fewer are too narrow
-_MAX_NAME = 16  # characters beside a bar
-_MAX_METHOD = 7  # of a figure: as many as there are colours
-_NUM_THRESHOLD, _NUM_STEP = 101, 50
-_X_NAMES = {"timestep": "environment steps", "seconds": "wall time (seconds)"}
+_NUM_STEP = 50  # of the curve
 
 
 @dataclass(frozen=True)
@@ -109,6 +99,11 @@ def make_aggregate(curves, references, x="timestep"):
     if len(known) > len(common):
         lacking = [name for name in known if name not in common]
         notes.append(f"left out, not run by all: {_list(lacking)}")
+    if not labels and len(known) >= _MIN_ENVIRONMENT:
+        raise ValueError(
+            f"--aggregate: no configuration was run on {_MIN_ENVIRONMENT} of {_list(known)}; "
+            "expected one; --group algo.name makes one of each algorithm"
+        )
     if not labels or len(common) < _MIN_ENVIRONMENT:
         few = _list(common if labels else known) or "none"
         what = f"environments with reference scores that all configurations have: {few}"
@@ -133,13 +128,13 @@ def _make_method(label, cells, environments, references):
         runs.append([curve.runs[i] for i in some])
         points = [curve.seeds[i] for i in some]
         seeds.append([(x, normalize(y, *ends)) for x, y in points])
-        finals.append(np.array([y[-math.ceil(len(y) / 10) :].mean() for _, y in points]))
+        finals.append(final_scores(curve)[some])
         scores.append(normalize(finals[-1], *ends))
     return Method(label, runs, finals, scores, seeds, missing)
 
 
 def measure(aggregate, num=10_000):
-    """The metrics of each configuration with 95 % stratified bootstrap intervals.
+    """The metrics of each configuration with 95 % intervals, see ``expanded_interval``.
 
     Args:
         aggregate (Aggregate): as ``make_aggregate`` gave it.
@@ -155,11 +150,11 @@ def measure(aggregate, num=10_000):
     rows = {name: [] for name in (*METRICS, IMPROVEMENT)}
     first = aggregate.methods[0].scores
     for method in aggregate.methods:
-        ends = bootstrap_interval(_metrics, method.scores, num)
+        ends = expanded_interval(_metrics, method.scores, num)
         for name, *row in zip(METRICS, _metrics(method.scores), *ends, strict=True):
             rows[name].append(tuple(map(float, row)))
         both = [*method.scores, *first]
-        ends = bootstrap_interval(_improvement, both, num)
+        ends = expanded_interval(_improvement, both, num)
         rows[IMPROVEMENT].append((float(_improvement(both)), *map(float, ends)))
     rows[IMPROVEMENT][0] = (np.nan,) * 3  # over itself
     return rows
@@ -191,7 +186,7 @@ def iqm_curve(method, num=2000):
         no steps in common.
     """
     seeds = [seed for row in method.seeds for seed in row]
-    is_broken = [run.status in _BROKEN for row in method.runs for run in row]
+    is_broken = [run.status in BROKEN for row in method.runs for run in row]
     ends = [x[-1] for (x, _), broken in zip(seeds, is_broken, strict=True) if not broken]
     start = max(x[0] for x, _ in seeds)
     end = min(ends) if ends else max(x[-1] for x, _ in seeds)
@@ -208,7 +203,7 @@ def iqm_curve(method, num=2000):
         return np.moveaxis(iqm(drawn), 0, -1)
 
     everyone = [np.arange(v.shape[1]) for v in values]  # whole curves are drawn again
-    return grid, middle(everyone), *bootstrap_interval(middle, everyone, num)
+    return grid, middle(everyone), *expanded_interval(middle, everyone, num)
 
 
 def describe(aggregate):
@@ -218,14 +213,14 @@ def describe(aggregate):
     each = f"{nums[0]}" if min(nums) == max(nums) else f"{min(nums)} to {max(nums)}"
     notes = [
         f"{len(environments)} environments ({_list(environments)}), {each} seeds in each; "
-        "95 % stratified bootstrap intervals."
+        "95 % intervals by stratified bootstrap, widened for few seeds (expanded percentiles)."
     ]
     if min(nums) < _ENOUGH_SEED:
         notes.append(
-            f"With fewer than {_ENOUGH_SEED} seeds in an environment these intervals are too "
+            f"With fewer than {_ENOUGH_SEED} seeds in an environment these intervals may be too "
             "narrow: they hold the truth less often than they say."
         )
-    broken = sum(r.status in _BROKEN for m in methods for row in m.runs for r in row)
+    broken = sum(r.status in BROKEN for m in methods for row in m.runs for r in row)
     running = sum(r.status == "running" for m in methods for row in m.runs for r in row)
     missing = sum(method.missing for method in methods)
     for num, what in (
@@ -235,111 +230,3 @@ def describe(aggregate):
     ):
         notes += [f"{num} of {sum(nums) + missing} runs {what}."] if num else []
     return notes
-
-
-def plot_aggregate(aggregate, rows, title=None, style="paper"):
-    """A figure of an aggregate.
-
-    Above: IQM, mean, median and optimality gap.  Below: performance profiles, the probability of
-    improvement over the first configuration, and IQM against steps.  Of more than 7 configurations
-    the first and those with the highest IQM are drawn.
-
-    Args:
-        aggregate (Aggregate): as ``make_aggregate`` gave it.
-        rows (dict): as ``measure`` gave it.
-        title (str): above the figure.
-        style (str): as in ``plot_curves``.
-
-    Returns:
-        Figure: matplotlib figure, with no window and unknown to pyplot.
-
-    Raises:
-        ValueError: ``style`` is unknown.
-    """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    if style not in LOOKS:
-        raise ValueError(f"style: got {style!r}; expected one of {', '.join(LOOKS)}")
-    look = LOOKS[style]
-    num = len(aggregate.methods)
-    ranks = np.argsort([-row[0] for row in rows["IQM"]], kind="stable")
-    shown = sorted([0, *[i for i in ranks if i != 0][: _MAX_METHOD - 1]])
-    methods = [aggregate.methods[i] for i in shown]
-    names = [drawable(method.label) for method in methods]
-    is_short = max(map(len, names)) <= _MAX_NAME
-    beside = names if is_short else []  # of long ones the legend tells the colours
-    colors = [line_style(k, look.colors)["color"] for k in range(len(shown))]
-    num_below = 3 if num > 1 else 2
-    heights = [0.75 + 0.32 * max(len(shown), 3), 3.0]
-    size = (11.0 * look.scale, (sum(heights) + 0.8) * look.scale)
-    with mpl.rc_context(look.rc | {"axes.titlesize": look.rc["font.size"]}):
-        figure = Figure(figsize=size, dpi=150, layout="constrained")
-        FigureCanvasAgg(figure)
-        figure.suptitle(drawable(title)) if title else None
-        grid = figure.add_gridspec(2, 12, height_ratios=heights)
-        for k, name in enumerate(METRICS):
-            ax = figure.add_subplot(grid[0, 3 * k : 3 * k + 3])
-            _draw_bars(ax, [rows[name][i] for i in shown], beside if k == 0 else [], colors)
-            ax.set_title(f"{name} (less is better)" if name == "optimality gap" else name)
-        width = 12 // num_below
-        below = [figure.add_subplot(grid[1, width * k : width * (k + 1)]) for k in range(num_below)]
-        _draw_profiles(below[0], methods, look)
-        _draw_curves(below[-1], methods, look, aggregate.x)
-        if num_below == 3:
-            _draw_bars(below[1], [rows[IMPROVEMENT][i] for i in shown[1:]], beside[1:], colors[1:])
-            below[1].axvline(0.5, color=look.muted, linewidth=1, linestyle="--")
-            below[1].set_xlim(-0.02, 1.02)
-            below[1].set_title(f"P(improvement over {names[0] if is_short else 'the first'})")
-        notes = describe(aggregate)
-        if len(shown) < num:
-            notes.append(f"{len(shown)} of {num} configurations: the first and the highest IQM.")
-        notes = [plain(note).replace("$", r"\$") for note in notes]
-        lines = [line_style(k, look.colors) | {"linewidth": 3} for k in range(len(shown))]
-        add_legend(figure, list(zip(names, lines, strict=True)), notes, look)
-    return figure
-
-
-def _draw_bars(ax, bars, names, colors):
-    """Intervals as horizontal bars, points as lines across them; the first on top."""
-    for i, ((point, low, high), color) in enumerate(zip(bars, colors, strict=True)):
-        ax.barh(i, high - low, left=low, height=0.6, color=color, alpha=0.7)
-        ax.vlines(point, i - 0.3, i + 0.3, color=ax.xaxis.label.get_color(), linewidth=1.4)
-    ax.set_yticks(range(len(names)), names)
-    room = max(0.5, (4 - len(bars)) / 2)
-    ax.set_ylim(len(bars) - 1 + room, -room)
-    ax.grid(False, axis="y")
-    low, high = min(low for _, low, _ in bars), max(high for *_, high in bars)
-    room = max(0.05 * (high - low), (0.1 - high + low) / 2)  # never magnify less than a tenth
-    ax.set_xlim(low - room, high + room)
-    set_ticker(ax, num=4)
-
-
-def _draw_profiles(ax, methods, look):
-    scores = np.concatenate([score for method in methods for score in method.scores])
-    low, high = min(0.0, scores.min()), max(1.0, scores.max())
-    thresholds = np.linspace(low, high, _NUM_THRESHOLD)
-    for k, method in enumerate(methods):
-        style = line_style(k, look.colors)
-        share, *band = performance_profile(method.scores, thresholds)
-        ax.step(thresholds, share, where="post", **style)
-        ax.fill_between(thresholds, *band, step="post", color=style["color"], alpha=0.15, lw=0)
-    ax.set_ylim(-0.02, 1.02)
-    ax.set_xlabel("normalized score τ")
-    ax.set_title("share of runs with a score above τ")
-
-
-def _draw_curves(ax, methods, look, x_name):
-    for k, method in enumerate(methods):
-        style = line_style(k, look.colors)
-        x, middle, low, high = iqm_curve(method)
-        if len(x) == 1:
-            half = [middle - low, high - middle]
-            ax.errorbar(x, middle, half, fmt="o", color=style["color"], capsize=3)
-        else:
-            ax.plot(x, middle, **style)
-            ax.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
-    ax.set_title("IQM of normalized scores")
-    ax.set_xlabel(drawable(_X_NAMES.get(x_name, x_name)))
-    format_x(ax)

@@ -197,7 +197,7 @@ def make_curves(runs, x="timestep", y="return", group=None, facet="env.id", *, b
     columns = {key for run in runs for log in run.logs.values() for key in log}
     for name, key in (("x", x), ("y", split_key(y)[1])):
         if columns and key not in DERIVED:
-            _check_known(name, key, columns)
+            _check_known(name, key, columns | {*DERIVED}, "seconds" if name == "x" else "return")
     known = {"name", "ID", "seed", "env.id"} | {key for run in runs for key in run.config}
     for name, keys in (("group", group or ()), ("facet", [facet])):
         for key in keys:
@@ -224,10 +224,10 @@ def _order(run, facet):
     return value if math.isfinite(value) else math.inf
 
 
-def _check_known(name, key, known):
+def _check_known(name, key, known, usual="algo.name"):
     if key not in known:
         near = [k for k in sorted(known) if k.rpartition(".")[2] == key]
-        near = near or difflib.get_close_matches(key, sorted(known), 1) or sorted(known)
+        near = near or difflib.get_close_matches(key, sorted(known), 1) or [usual]
         raise ValueError(f"{name}: no run has {key!r}; expected for example {near[0]!r}")
 
 
@@ -262,10 +262,22 @@ def final_table(runs, x="timestep", y="return", group=None):
     return [end_row(curve) for curve in make_curves(runs, x, y, group)]
 
 
+def final_scores(curve):
+    """Where each seed ends: the mean of the last 10 % of its rows, at least one.
+
+    Args:
+        curve (Curve): a configuration in a panel.
+
+    Returns:
+        ndarray: ``[B]``, NaN where a seed has no rows.
+    """
+    last = [y[-math.ceil(len(y) / 10) :].mean() if len(y) else np.nan for _, y in curve.seeds]
+    return np.array(last)
+
+
 def end_row(curve):
     """The row of ``final_table`` for one curve."""
-    last = [y[-math.ceil(len(y) / 10) :].mean() for _, y in curve.seeds if len(y)]
-    final, half = student_t(np.array(last)) if last else (np.nan, np.nan)
+    final, half = student_t(final_scores(curve))
     some = np.isfinite(curve.mean).any()
     i = np.nanargmax(curve.mean) if some else 0
     return {

@@ -2,23 +2,19 @@
 
 import math
 
+from lagom.vis.bootstrap import expanded_interval
+from lagom.vis.contrast import contrast
 from lagom.vis.normalize import normalize
-from lagom.vis.statistics import (
-    bootstrap_interval,
-    contrast,
-    iqm,
-    optimality_gap,
-    probability_of_improvement,
-)
+from lagom.vis.statistics import iqm, optimality_gap, probability_of_improvement
 
-_MIN_TASK, _MIN_SEED = 3, 5  # of an IQM; with fewer a bootstrap interval is far too narrow
+_MIN_TASK, _MIN_SEED = 3, 5  # of an IQM; with fewer a bootstrap knows too little
 
 
 def compare_overall(values, scale, labels, baseline, words, level=0.95):
     """Compare normalized scores over all environments that have a scale and values of everyone.
 
-    From 3 environments and 5 seeds of everyone on by IQM, with stratified bootstrap intervals;
-    below by the mean over environments, with Student-t intervals.  Intervals of differences are
+    From 3 environments and 5 seeds of everyone on by IQM, with expanded bootstrap intervals; below
+    by the mean over environments, with Student-t intervals.  Intervals of differences are
     corrected for their number (Bonferroni).
 
     Args:
@@ -73,7 +69,7 @@ def compare_overall(values, scale, labels, baseline, words, level=0.95):
 
 
 def bootstrap(statistic, *scores, level):
-    """Stratified bootstrap interval of a statistic of one list of scores, or of two.
+    """``expanded_interval`` of a statistic of one list of scores, or of two.
 
     NaN where no replication differs, as where every seed of one is ahead of every seed of the
     other: that tells nothing of the uncertainty.
@@ -81,7 +77,7 @@ def bootstrap(statistic, *scores, level):
     num = len(scores[0])
     tasks = [task for one in scores for task in one]
     parted = lambda drawn: statistic(*(drawn[i : i + num] for i in range(0, len(tasks), num)))
-    low, high = bootstrap_interval(parted, tasks, level=level)
+    low, high = expanded_interval(parted, tasks, level=level)
     return (float(low), float(high)) if low < high else (math.nan, math.nan)
 
 

@@ -4,7 +4,7 @@ import textwrap
 
 import numpy as np
 
-from lagom.vis.style import _BROKEN, count_seeds, drawable, line_style
+from lagom.vis.style import BROKEN, count_seeds, drawable, line_style
 from lagom.vis.ticker import set_ticker
 
 _DASHES = ("--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))  # of references
@@ -16,7 +16,21 @@ _BANDS = {
 }
 
 
-def draw_panel(ax, title, panel, shown, counts, look, seeds=False):
+def unusual(panel, counts):
+    """What a panel says below its title: the curves whose seeds are not as the legend tells.
+
+    Args:
+        panel (list of Curve): the curves of one environment.
+        counts (dict): label to the number of seeds in words that the legend tells.
+
+    Returns:
+        list of str: a line each.
+    """
+    texts = [(curve.label, count_seeds(curve.runs)) for curve in panel]
+    return [f"{drawable(label)}: {text}" for label, text in texts if text != counts[label]]
+
+
+def draw_panel(ax, title, panel, shown, counts, look, seeds=False, room=0):
     """Draw the curves of one environment.
 
     Args:
@@ -24,10 +38,10 @@ def draw_panel(ax, title, panel, shown, counts, look, seeds=False):
         title (str): the environment.
         panel (list of Curve): what to draw.
         shown (list of str): labels of the figure; the place in it decides the colour.
-        counts (dict): label to the number of seeds in words that the legend tells; where a panel
-            differs, it says so below its title.
+        counts (dict): as in ``unusual``.
         look (Look): colours and sizes.
         seeds (bool): draw a thin line for each seed too, where there are several.
+        room (int): lines below the title, at least; titles of a row stand at one height.
     """
     width = look.rc["lines.linewidth"]
     alpha = 0.18 if len(panel) < 5 else 0.07  # many bands would add up to a cloud
@@ -47,13 +61,12 @@ def draw_panel(ax, title, panel, shown, counts, look, seeds=False):
             for x, y in curve.seeds:
                 ax.plot(x, y, **thin)
         for run, (x, y) in zip(curve.runs, curve.seeds, strict=True):
-            if run.status in _BROKEN and len(x):
+            if run.status in BROKEN and len(x):
                 size = {"markersize": 3.4 * width, "markeredgewidth": 0.9 * width}
                 ax.plot(x[-1], y[-1], "x", color=style["color"], **size)
-    unusual = [c for c in panel if count_seeds(c.runs) != counts[c.label]]
-    notes = [f"{drawable(c.label)}: {count_seeds(c.runs)}" for c in unusual]
+    notes = unusual(panel, counts)
     size = look.rc["xtick.labelsize"] - 1
-    ax.set_title(drawable(title), pad=6 + 1.5 * size * len(notes))
+    ax.set_title(drawable(title), pad=6 + 1.5 * size * max(len(notes), room))
     if notes:
         place = {"transform": ax.transAxes, "ha": "center", "va": "bottom"}
         ax.text(0.5, 1.02, "\n".join(notes), fontsize=size, color=look.muted, **place)
@@ -89,7 +102,7 @@ def limit_y(ax, panel, seeds=False, references=()):
     Returns:
         bool: whether one is.
     """
-    ends = [run.status in _BROKEN for c in panel for run in c.runs]
+    ends = [run.status in BROKEN for c in panel for run in c.runs]
     points = [y for c in panel for _, y in c.seeds]
     values = [c.mean for c in panel] + [r.y for r in references]
     values += points if seeds else [y[-1:] for y, end in zip(points, ends, strict=True) if end]
@@ -116,19 +129,17 @@ def format_x(ax, logarithmic=False, thousands=True, num=5):
         subs = (1.0,) if high > 1e3 * low else (1.0, 2.0, 5.0)
         ax.xaxis.set_major_locator(LogLocator(subs=subs, numticks=8))
         ax.xaxis.set_minor_formatter(NullFormatter())
-        integer = bool(low >= 1)
     else:
         if 0 < low <= high < np.inf:
             ax.set_xlim(-0.03 * high, 1.03 * high)
-        low, high = ax.get_xlim()
         set_ticker(ax, num=num)
-        ticks = np.array([tick for tick in ax.get_xticks() if low <= tick <= high])
-        unit = np.where(np.abs(ticks) >= 1e6, 1e6, np.where(np.abs(ticks) >= 1e3, 1e3, 1.0))
-        integer = bool(np.all(ticks % unit == 0))
-    if thousands:
-        set_ticker(ax, KM_format=True, integer=integer)
-    else:
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, pos: f"{x:g}"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, pos: _short(x) if thousands else f"{x:g}"))
+
+
+def _short(x):
+    """``1500000`` as ``1.5M``, no digit more than it takes."""
+    unit, letter = next(((u, k) for u, k in ((1e6, "M"), (1e3, "K")) if abs(x) >= u), (1, ""))
+    return f"{x / unit:g}{letter}"
 
 
 def describe(curves, band="t", smooth=1, seeds=False, clock=False, cut=False):
@@ -150,7 +161,7 @@ def describe(curves, band="t", smooth=1, seeds=False, clock=False, cut=False):
         notes.append("thin lines: single seeds")
     if smooth > 1:
         notes.append(f"running mean of {smooth} points of each seed")
-    if any(run.status in _BROKEN for curve in curves for run in curve.runs):
+    if any(run.status in BROKEN for curve in curves for run in curve.runs):
         notes.append("× a seed that failed or diverged")
     return notes
 

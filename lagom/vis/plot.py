@@ -16,6 +16,7 @@ from lagom.vis.panels import (
     format_x,
     limit_y,
     reference_style,
+    unusual,
 )
 from lagom.vis.runs import split_key
 from lagom.vis.series import DERIVED
@@ -135,9 +136,12 @@ def plot_curves(
         for ax in axes[len(panels) :]:
             ax.remove()
         counts = {label: usual_count(drawn, label) for label in shown}
+        lines_below = [len(unusual(panel, counts)) for panel in panels.values()]
         cut = False
         for i, (name, panel) in enumerate(panels.items()):
-            draw_panel(axes[i], name, panel, shown, counts, look, seeds)
+            first = i - i % num_col  # of its row
+            room = max(lines_below[first : first + num_col])
+            draw_panel(axes[i], name, panel, shown, counts, look, seeds, room)
             lines = [line for line in references if line.environment in here[name]]
             draw_references(axes[i], lines, look, names)
             if band == "t":

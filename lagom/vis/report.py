@@ -17,7 +17,8 @@ from string import Template
 
 import numpy as np
 
-from lagom.vis.compare import seed_values
+from lagom.vis.arms import seed_values
+from lagom.vis.contrast import holm, welch
 from lagom.vis.curves import end_row
 from lagom.vis.report_curves import axes, curves_of, drawing, seconds_of
 from lagom.vis.report_files import (
@@ -28,7 +29,6 @@ from lagom.vis.report_files import (
     side_by_side,
     videos,
 )
-from lagom.vis.statistics import holm, welch
 from lagom.vis.style import count_seeds, plain, shorten
 
 _ASSETS = Path(__file__).with_suffix("")  # the folder beside this file

@@ -8,7 +8,7 @@ import numpy as np
 
 from lagom.vis.curves import make_curves
 from lagom.vis.plot import _highest
-from lagom.vis.style import _BROKEN, LOOKS, count_seeds, line_style, plain, shorten, usual_count
+from lagom.vis.style import BROKEN, LOOKS, count_seeds, line_style, plain, shorten, usual_count
 
 LOGS = {"eval": "evaluation", "train": "training"}
 _X = {"timestep": "environment steps", "seconds": "wall time", "episode": "episodes"}
@@ -182,7 +182,7 @@ def _seed(run, xs, ys, num_point, grid):
         for name, y in ys:
             if name == log and y in columns:
                 values[f"{log}.{y}"] = _rounded(columns[y][keep])
-    return {"broken": run.status in _BROKEN, "x": places, "y": values}
+    return {"broken": run.status in BROKEN, "x": places, "y": values}
 
 
 def _evenly(T, num):

@@ -14,9 +14,10 @@ from dataclasses import replace
 import numpy as np
 
 from lagom.vis.report_curves import LOGS
-from lagom.vis.runs import read_log, read_states
+from lagom.vis.run_files import read_log
+from lagom.vis.runs import read_states
 from lagom.vis.series import derive, numbers
-from lagom.vis.style import _BROKEN, plain, shorten
+from lagom.vis.style import BROKEN, plain, shorten
 
 _MAX_SOURCE, _MAX_KEY = 8, 200  # fingerprints side by side, and lines of them
 _MAX_TAIL, _MAX_LINE = 20, 25  # ends of job.log in the page, and lines of each
@@ -103,7 +104,7 @@ def failures(curves, names, messages):
     rows = []
     for curve in curves:
         for run in curve.runs:
-            if run.status in _BROKEN:
+            if run.status in BROKEN:
                 error, log = run.state.get("error"), None
                 if len(rows) < _MAX_TAIL:
                     log = _read_end(run.path / "job.log", 20_000, messages)

@@ -4,24 +4,17 @@ Reading disturbs no writer and runs no code, and one bad file never stops it: wh
 becomes a message.
 """
 
-import math
 import os
 import re
-import stat
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from lagom.experiment.journal import read_logs
-from lagom.experiment.storage import read_json, read_pickle, read_yaml
-from lagom.vis.series import DERIVED, derive, numbers, read_columns
+from lagom.vis.run_files import read_config, read_log, read_status, read_table, read_xy_log
+from lagom.vis.series import numbers
 
-_STATUS = ("waiting", "running", "done", "failed", "diverged", "stopped")
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_MAX_CONFIG = 1_000_000  # bytes; of status.json too
-_MAX_TABLE = 100_000_000  # bytes, and values and characters, of an experiment's configurations
 
 
 @dataclass(frozen=True)
@@ -134,7 +127,7 @@ def read_runs(paths, x="timestep", y="return", whole=True):
     def read(folder, messages):
         logs = {}
         for log in split_key(y)[0]:
-            logs[log] = _read_xy(folder, log, x, split_key(y)[1], whole, messages)
+            logs[log] = read_xy_log(folder, log, x, split_key(y)[1], whole, messages)
             if has_columns(logs[log] or {}, x, y):
                 break
         return logs
@@ -157,7 +150,8 @@ def _read_runs(paths, read):
         if folder.parent not in configs:
             configs[folder.parent] = read_config(folder.parent / "config.yml", messages)
         if configs[folder.parent] is not None:
-            status, logs = _read_status(folder, messages), read(folder, messages)
+            status = (read_status(folder, messages) or {}).get("status", "unknown")
+            logs = read(folder, messages)
             status = "unreadable" if None in logs.values() else status
             logs = {log: columns or {} for log, columns in logs.items()}
             experiment, ID, seed = _place(folder)
@@ -186,11 +180,11 @@ def read_states(paths):
     for folder in folders:
         experiment, ID, seed = _place(folder)
         if experiment not in tables:
-            tables[experiment] = _read_table(Path(experiment, "configs.pkl"), messages)
+            tables[experiment] = read_table(Path(experiment, "configs.pkl"), messages)
         table, name = tables[experiment], os.path.basename(experiment)
         if ID not in table:
             table[ID] = read_config(folder.parent / "config.yml", messages) or {}
-        state = _read_state(folder, messages)
+        state = read_status(folder, messages)
         status = "unreadable" if state is None else state.get("status", "waiting")
         runs.append(Run(folder, name, ID, seed, status, table[ID], {}, state or {}))
     return runs, {name: [*table.values()] for name, table in tables.items()}, messages
@@ -198,7 +192,7 @@ def read_states(paths):
 
 def read_state(folder):
     """``status.json`` of a run as it is now; empty if there is none that can be read."""
-    return _read_state(Path(folder), []) or {}
+    return read_status(Path(folder), []) or {}
 
 
 def iteration_seconds(folder):
@@ -226,134 +220,3 @@ def split_key(y):
 def has_columns(columns, x, y):
     """Whether a log holds rows of both ``x`` and ``y``."""
     return bool(len(columns.get(x, ())) and len(columns.get(split_key(y)[1], ())))
-
-
-def read_config(path, messages):
-    """The flat configuration in the file ``path``; None, and why in ``messages``, without one."""
-    try:
-        config = read_yaml(_file(path, _MAX_CONFIG, "a configuration"))
-        _check_config(path, config)
-        if not _is_small(config):
-            raise ValueError(f"{path}: too deep or too many values; expected a flat configuration")
-        return config
-    except (OSError, ValueError) as error:
-        messages.append(_reason(error))
-
-
-def _read_table(path, messages):
-    """The configurations of an experiment by ID; those that are missing are no problem."""
-    try:
-        table = read_pickle(_file(path, _MAX_TABLE, "the configurations of an experiment"))
-        if not isinstance(table, list):
-            raise ValueError(f"{path}: not a table; expected a list of configurations")
-        if not _is_small(table, _MAX_TABLE):
-            raise ValueError(f"{path}: too deep or too many values; expected flat configurations")
-        for config in table:
-            _check_config(path, config)
-        return {config["ID"]: config for config in table if type(config.get("ID")) is int}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        messages.append(_reason(error))
-        return {}
-
-
-def _file(path, max_bytes, expected):
-    """``path``, if it is a file of no more than ``max_bytes``."""
-    info = path.stat()
-    if not stat.S_ISREG(info.st_mode):  # to open a FIFO would wait for ever
-        raise ValueError(f"{path}: not a file; expected {expected}")
-    if info.st_size > max_bytes:
-        raise ValueError(f"{path}: larger than {max_bytes} bytes; expected {expected}")
-    return path
-
-
-def _check_config(path, config):
-    if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
-        raise ValueError(f"{path}: not a configuration; expected a mapping of keys to values")
-
-
-def _is_small(tree, num_max=200_000):
-    """Whether the tree written out stays short: YAML aliases may unfold to billions of values."""
-    sizes = {}
-
-    def size(node):
-        if isinstance(node, str | bytes | bytearray):
-            return len(node)
-        if isinstance(node, int):
-            return math.inf if node.bit_length() > 10_000 else 1  # Python refuses to write it
-        if not isinstance(node, dict | list | tuple | set | frozenset):
-            return 1
-        if id(node) not in sizes:
-            sizes[id(node)] = math.inf  # while it is measured: what holds itself has no end
-            parts = [*node, *node.values()] if isinstance(node, dict) else node
-            sizes[id(node)] = 2 * sum(map(size, parts), len(parts))  # deep is large, too
-        return sizes[id(node)]
-
-    try:
-        return size(tree) <= num_max
-    except RecursionError:
-        return False
-
-
-def _read_status(folder, messages):
-    return (_read_state(folder, messages) or {}).get("status", "unknown")
-
-
-def _read_state(folder, messages):
-    """What ``status.json`` holds; {} without one; None and a message if it cannot be read."""
-    path = folder / "status.json"
-    try:
-        state = read_json(_file(path, _MAX_CONFIG, "the status of a run"))
-        status = state.get("status") if isinstance(state, dict) else None
-        if status not in _STATUS:
-            raise ValueError(f"{path}: status is {status!r:.40}; expected one of {_STATUS}")
-        return state
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        messages.append(_reason(error))
-
-
-def _read_xy(folder, log, x, y, whole, messages):
-    """The columns of a log, ``x`` among them; as ``read_log``."""
-    derived = x in DERIVED and not (log == "train" and x != "seconds")
-    names = None if whole else dict.fromkeys(["timestep" if derived else x, y])
-    columns = read_log(folder, log, messages, names)
-    if not derived or not columns or x in columns:
-        return columns
-    other, names = ("timing", ()) if x == "seconds" else ("train", ("timestep", x))
-    clock = read_log(folder, other, messages, names) or {}
-    steps = numbers(columns.get("timestep", []))
-    return {**columns, x: derive(x, steps, clock)} if len(steps) else columns
-
-
-def read_log(folder, log, messages, names=None):
-    """The columns; {} if nothing is logged yet; None and a message if they cannot be read.
-
-    Args:
-        folder (Path): the run.
-        log (str): ``"train"``, ``"eval"`` or ``"timing"``.
-        messages (list): what could not be read is added.
-        names (iterable of str): see ``read_columns``; by default all columns as they were logged.
-    """
-    journal = folder / f"{log}.journal"
-    try:
-        read = read_logs if names is None else partial(read_columns, names=names)
-        columns, num_damaged = read(folder, log)
-    except FileNotFoundError:
-        if not os.path.lexists(journal):
-            return {}
-        messages.append(f"{journal}: not a file; expected a journal")
-        return None
-    except (OSError, ValueError) as error:
-        messages.append(_reason(error))
-        return None
-    if num_damaged:
-        messages.append(f"{journal}: {num_damaged} damaged lines left out")
-    return columns if columns or not num_damaged else None
-
-
-def _reason(error):
-    is_os = isinstance(error, OSError) and error.filename
-    return f"{error.filename}: {error.strerror}" if is_os else str(error)

@@ -70,7 +70,7 @@ LOOKS = {
 # What does not change the result of a run, or is told elsewhere in the figure
 _ASIDE = ("ID", "name", "seed", "seeds", "fresh", "device", "threads", "env.id", "algo.name")
 _ASIDE_GROUPS = ("hydra.", "checkpoint.", "log.")
-_BROKEN = ("failed", "diverged", "unreadable")
+BROKEN = ("failed", "diverged", "unreadable")  # what a run ended as that counts with its last value
 
 
 def line_style(i, colors=_COLORS):
@@ -136,7 +136,7 @@ def _label_configurations(runs, facet):
     for run in runs:
         cells[panel_of(run, facet), run.environment, run.algo].append(run)
     for (_, _, algo), members in cells.items():
-        found = _differing([run.config for run in members])
+        found = differing([run.config for run in members])
         keys[algo] |= dict.fromkeys(key for key in found if key != facet)
     labels = [_join(run, keys[run.algo]) for run in runs]
     if facet == "algo.name":
@@ -152,7 +152,8 @@ def panel_of(run, facet="env.id"):
     return run.environment if facet == "env.id" else _join(run, [facet]) or f"no {plain(facet)}"
 
 
-def _differing(configs):
+def differing(configs):
+    """The keys that make the results of flat configurations differ, in their order."""
     keys = dict.fromkeys(key for config in configs for key in config)
     keys = [key for key in keys if key not in _ASIDE and not key.startswith(_ASIDE_GROUPS)]
     return differing_keys(configs, keys)
@@ -161,7 +162,7 @@ def _differing(configs):
 def differing_keys(configs, keys):
     """Those of ``keys`` whose values are not the same in all flat configurations."""
     configs = [*{id(config): config for config in configs}.values()]  # seeds share one
-    texts = [{key: _text(config[key]) for key in keys if key in config} for config in configs]
+    texts = [{key: text_of(config[key]) for key in keys if key in config} for config in configs]
     return [key for key in keys if len({text.get(key) for text in texts}) > 1]
 
 
@@ -178,11 +179,12 @@ def _join(run, keys):
         name = key if short in keys and short != key else short
         if value is not None:
             bare = key in ("algo.name", "env.id")
-            parts.append(plain(value if bare else f"{name}={_text(value)}"))
+            parts.append(plain(value if bare else f"{name}={text_of(value)}"))
     return " ".join(parts)
 
 
-def _text(value):
+def text_of(value):
+    """A value of a configuration as it stands in a label."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.6g}" if isinstance(value, float) else str(value).replace(", ", ",")

@@ -117,8 +117,8 @@ def aggregate_sentences(aggregate):
         lines.append(f"The mean is shown, for {aggregate['why']}.")
     elif aggregate["n"] < 10:
         lines.append(
-            "Bootstrap intervals of fewer than 10 seeds are too narrow: with 5, they hold the "
-            "truth in about 88 of 100 cases."
+            "Bootstrap intervals of fewer than 10 seeds are widened (expanded percentiles); where "
+            "single seeds fail, they may still hold the truth in fewer than 95 of 100 cases."
         )
     return lines + [_aggregate_pair(row, aggregate, is_iqm) for row in aggregate["comparisons"]]
 
@@ -126,7 +126,7 @@ def aggregate_sentences(aggregate):
 def _aggregate_pair(row, aggregate, is_iqm):
     values = {cell["label"]: cell["value"] for cell in aggregate["configurations"]}
     a, b = (f"{values[row[key]]:.2f}" for key in ("label", "baseline"))
-    what = "stratified bootstrap" if is_iqm else "Student-t"
+    what = "expanded bootstrap" if is_iqm else "Student-t"
     inside = f"difference {row['difference']:.2f}"
     if row["verdict"] != "untested":
         level = f"{100 * row['level']:.3g} % {what} interval"

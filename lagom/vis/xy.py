@@ -9,7 +9,8 @@ import numpy as np
 from lagom.experiment.journal import read_journal
 from lagom.experiment.storage import read_pickle
 from lagom.transform import interp_curves, smooth_filter
-from lagom.vis.runs import numbers, read_config
+from lagom.vis.run_files import read_config
+from lagom.vis.series import numbers
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 

@@ -9,7 +9,7 @@ from lagom.cli.app import app
 from lagom.cli.compare import compare
 from lagom.experiment.journal import Journal
 from lagom.experiment.storage import write_json, write_yaml
-from lagom.vis.statistics import welch
+from lagom.vis.contrast import welch
 
 X, Y = [480.0, 500.0, 490.0, 470.0], [300.0, 420.0, 350.0, 500.0, 400.0]
 

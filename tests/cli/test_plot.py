@@ -346,3 +346,24 @@ def test_a_folder_named_like_a_number_is_a_folder(outputs, monkeypatch, capsys):
 
     assert main(["plot", "0", "--live"]) == 0
     assert "wrote 0/curve.png" in capsys.readouterr().out
+
+
+def test_broken_logs_among_many_are_named_and_the_rest_is_drawn(tmp_path, capsys):
+    folders = [tmp_path / "outputs" / "x" / str(ID) / "1" for ID in range(200)]
+    for ID, folder in enumerate(folders):
+        write(make_run(folder, [(0, 0.0), (100, float(ID))], agent__lr=ID % 2))
+    broken = [folders[i] / "eval.journal" for i in (3, 50, 120, 199)]
+    line = broken[0].read_bytes().splitlines(keepends=True)[0]
+    flipped = line[:9] + b"x" + line[10:]  # its checksum is another
+    for path, data in zip(
+        broken, (b"\0" * 99 + b"\n", b"gARjb3MK\n", flipped, b"?\n"), strict=True
+    ):
+        path.write_bytes(data)
+
+    assert plot([tmp_path / "outputs"], tmp_path / "a.svg", group="agent.lr") == 0
+
+    out, err = capsys.readouterr()
+    assert err.startswith("4 problems in what was read:\n")
+    assert [path for path in folders if str(path) in err] == [path.parent for path in broken]
+    assert (tmp_path / "a.svg").exists()
+    assert "98/100 runs, 2 unreadable" in out

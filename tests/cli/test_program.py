@@ -102,7 +102,7 @@ def test_launchers_give_the_same_files(tmp_path, launcher):
 
 REFUSED = [  # words, what the message must say
     (["trian"], "Did you mean 'train'"),
-    (["train", "algo=pppo"], "algo=pppo is not one of: .*did you mean ppo"),
+    (["train", "algo=pppo"], r"algo=pppo is not one of the \d+ there are; did you mean ppo"),
     (["train", "agent.lrr=1"], "no such key: agent.lrr; did you mean agent.lr"),
     (["train", "lr=1"], "no such key: lr; did you mean agent.lr"),
     (["train", "+foo=1"], "no such key: foo"),
@@ -128,7 +128,7 @@ REFUSED = [  # words, what the message must say
     (["train", "env=Pendulum-v1", "agent.gamma=0.9,1"], "gamma is 1.0"),
     (["train", "hydra.mode=RUN"], "hydra.mode: expected MULTIRUN"),
     (["train", "--config-dir", "nowhere"], "--config-dir: no such folder 'nowhere'"),
-    (["train", "experiment=none"], r"experiment=none is not one of: \(there are none\)"),
+    (["train", "experiment=none"], r"experiment=none is not one of the \d+ there are: a2c"),
     (["es"], "which strategy"),
     (["es", "cmae"], "no strategy 'cmae'; did you mean cmaes"),
     (["es", "ppo"], "ppo is not an evolution strategy; lagom train algo=ppo"),

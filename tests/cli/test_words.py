@@ -99,10 +99,23 @@ def test_all_unknown_names_are_refused_at_once():
         check_groups(["algo=pppo,cmaes", "+sweep=lrr", "algo="], [])
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
-    assert lines[0].startswith("algo=pppo is not one of: ")
-    assert lines[0].endswith("did you mean ppo?")
-    assert lines[1].startswith("+sweep=lrr is not one of: lr")
-    assert lines[2].startswith("algo= is not one of: ")
+    known = options("algo")
+    assert lines[0] == f"algo=pppo is not one of the {len(known)} there are; did you mean ppo?"
+    assert lines[1].endswith("did you mean lr?")
+    assert lines[2] == f"algo= is not one of the {len(known)} there are: {', '.join(known)}"
+
+
+def test_of_many_names_only_some_are_shown(tmp_path):
+    (tmp_path / "problem").mkdir()
+    for i in range(40):
+        (tmp_path / "problem" / f"own{i:02}.yaml").touch()
+    with pytest.raises(Refused) as caught:
+        check_groups(["problem=own3,zzzzzzz"], [tmp_path])
+    near, far = str(caught.value).splitlines()
+    assert "; did you mean own3" in near
+    assert near.count("own") == 4  # what was typed, and three names
+    assert far.endswith(", ...")
+    assert far.count(", ") == 30
 
 
 def test_own_algorithms_are_known(project):

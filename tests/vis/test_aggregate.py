@@ -2,13 +2,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from lagom.vis.aggregate import (
-    describe,
-    iqm_curve,
-    make_aggregate,
-    measure,
-    plot_aggregate,
-)
+from lagom.vis.aggregate import describe, iqm_curve, make_aggregate, measure
+from lagom.vis.aggregate_figure import plot_aggregate
 from lagom.vis.curves import make_curves
 from lagom.vis.plot import figure_bytes
 from lagom.vis.runs import Run
@@ -162,6 +157,13 @@ def test_configurations_without_common_environments_are_refused(tmp_path):
         aggregate_of([])
 
 
+def test_configurations_that_differ_in_each_environment_are_refused(tmp_path):
+    runs = [run for k in "ABC" for run in suite(tmp_path, [f"ppo{k}"], k)]
+
+    with pytest.raises(ValueError, match="no configuration was run on 3 of A, B, C; .*--group"):
+        aggregate_of(runs)
+
+
 def test_broken_running_and_missing_seeds_are_counted(tmp_path):
     runs = [*suite(tmp_path, ["ppo"], num_seed=5)]
     runs += [
@@ -175,7 +177,8 @@ def test_broken_running_and_missing_seeds_are_counted(tmp_path):
 
     assert found.methods[0].scores[0].tolist()[-1] == pytest.approx(0.8)
     assert describe(found) == [
-        "3 environments (A, B, C), 5 to 7 seeds in each; 95 % stratified bootstrap intervals.",
+        "3 environments (A, B, C), 5 to 7 seeds in each; 95 % intervals by stratified "
+        "bootstrap, widened for few seeds (expanded percentiles).",
         "2 of 19 runs failed or diverged and count with their last score.",
         "1 of 19 runs are still running and count with their last score.",
         "1 of 19 runs have no score and are left out.",
@@ -183,7 +186,7 @@ def test_broken_running_and_missing_seeds_are_counted(tmp_path):
 
 
 def test_few_seeds_are_warned_of(tmp_path):
-    warning = "With fewer than 5 seeds in an environment these intervals are too narrow: they hold"
+    warning = "With fewer than 5 seeds in an environment these intervals may be too narrow"
     assert describe(aggregate_of(suite(tmp_path, num_seed=4)))[1].startswith(warning)
     assert len(describe(aggregate_of(suite(tmp_path, num_seed=5)))) == 1
 
@@ -259,8 +262,8 @@ def test_figure_of_two_configurations(figure):
     ]
     names, notes = legend(figure)
     assert names == ["ppo", "es"]
-    assert notes.startswith("3 environments (A, B, C), 2 seeds in each; 95 % stratified bootstrap")
-    assert "these intervals are too narrow" in notes
+    assert notes.startswith("3 environments (A, B, C), 2 seeds in each; 95 % intervals by")
+    assert "these intervals may be too narrow" in notes
     labels = [[tick.get_text() for tick in ax.get_yticklabels()] for ax in figure.axes[:4]]
     assert labels == [["ppo", "es"], [], [], []]
 

@@ -5,15 +5,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lagom.vis.compare import compare_curves, label_curves, seed_values, share_seeds
+from lagom.vis.arms import seed_values, share_seeds
+from lagom.vis.compare import compare_curves, label_curves
+from lagom.vis.contrast import holm
 from lagom.vis.curves import end_row, make_curves
+from lagom.vis.power import detectable_difference, detectable_paired, seeds_needed
 from lagom.vis.runs import Run
-from lagom.vis.statistics import (
-    detectable_difference,
-    detectable_paired,
-    holm,
-    seeds_needed,
-)
 from lagom.vis.verdicts import aggregate_sentences, pair_sentence
 
 CONFIG = {
@@ -422,7 +419,7 @@ def test_iqm_over_environments_with_references():
     assert "my:Env-v0 is left out: no reference scores; give them with --scores." in lines
     assert any(line.startswith("Bootstrap intervals of fewer than 10 seeds") for line in lines)
     assert lines[-1].startswith(f"b has an IQM of {b['value']:.2f} against {a['value']:.2f} for a")
-    assert "95 % stratified bootstrap interval" in lines[-1]
+    assert "95 % expanded bootstrap interval" in lines[-1]
     assert not any("10 seeds" in line for line in aggregate_sentences({**aggregate, "n": 10}))
 
 

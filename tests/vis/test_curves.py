@@ -281,6 +281,9 @@ def test_groups_join_configurations(tmp_path):
     ("words", "message"),
     [
         ({"x": "timesteps"}, "x: no run has 'timesteps'; expected for example 'timestep'"),
+        ({"x": "wall"}, "x: no run has 'wall'; expected for example 'seconds'"),
+        ({"y": "zzz"}, "y: no run has 'zzz'; expected for example 'return'"),
+        ({"group": ["zzz"]}, "group: no run has 'zzz'; expected for example 'algo.name'"),
         ({"y": "retrun"}, "y: no run has 'retrun'; expected for example 'return'"),
         ({"y": "train.retrun"}, "y: no run has 'retrun'; expected for example 'return'"),
         ({"group": ["lr"]}, "group: no run has 'lr'; expected for example 'agent.lr'"),

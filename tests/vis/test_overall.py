@@ -3,8 +3,9 @@ import math
 import numpy as np
 import pytest
 
+from lagom.vis.bootstrap import expanded_interval
 from lagom.vis.overall import bootstrap, compare_overall, verdict
-from lagom.vis.statistics import bootstrap_interval, iqm, probability_of_improvement
+from lagom.vis.statistics import iqm, probability_of_improvement
 
 X = [np.array([0.1, 0.2, 0.4]), np.array([0.5, 0.9])]
 Y = [np.array([0.3, 0.3, 0.8]), np.array([0.4, 0.2])]
@@ -12,8 +13,8 @@ Y = [np.array([0.3, 0.3, 0.8]), np.array([0.4, 0.2])]
 
 def test_bootstrap_of_two_draws_each_task_of_each():
     both = lambda drawn: probability_of_improvement(drawn[:2], drawn[2:])
-    assert bootstrap(iqm, X, level=0.9) == bootstrap_interval(iqm, X, level=0.9)
-    assert bootstrap(probability_of_improvement, X, Y, level=0.9) == bootstrap_interval(
+    assert bootstrap(iqm, X, level=0.9) == expanded_interval(iqm, X, level=0.9)
+    assert bootstrap(probability_of_improvement, X, Y, level=0.9) == expanded_interval(
         both, X + Y, level=0.9
     )
     assert all(map(math.isnan, bootstrap(iqm, [np.ones(5)], level=0.95)))

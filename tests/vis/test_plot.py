@@ -346,3 +346,31 @@ def test_figures_are_the_same_bytes_each_time(tmp_path, suffix):
 def test_nothing_to_draw_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no run has numbers in 'timestep' and 'return'"):
         plot_experiment([make_run(tmp_path / "x" / "0" / "1", ())])
+
+
+def test_titles_of_a_row_stand_at_one_height(tmp_path):
+    runs = [make_run(tmp_path / "x" / "0" / str(seed)) for seed in range(2)]
+    runs += [make_run(tmp_path / "y" / "0" / "1", env__id="Other-v0")]
+
+    figure = plot_experiment(runs)
+
+    figure.canvas.draw()
+    tops = [ax.title.get_window_extent().y0 for ax in figure.axes]
+    assert tops[0] == pytest.approx(tops[1], abs=3)  # letters that reach below the line
+    assert sum(len(ax.texts) for ax in figure.axes) == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "labels"),
+    [
+        (2e6, ["0", "500K", "1M", "1.5M", "2M"]),
+        (1e4, ["0", "2K", "4K", "6K", "8K", "10K"]),
+        (900, ["0", "200", "400", "600", "800"]),
+    ],
+)
+def test_ticks_of_steps_are_short(tmp_path, end, labels):
+    figure = plot_experiment([make_run(tmp_path / "x/0/1", [(0, 0.0), (end, 1.0)])], width=5)
+
+    (ax,) = figure.axes
+    found = [tick.get_text() for tick in ax.get_xticklabels()]
+    assert set(labels) <= set(found)

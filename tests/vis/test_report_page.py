@@ -33,7 +33,9 @@ def page(tmp_path_factory):
             if bad:
                 (folder / "job.log").write_text("the end")
                 gif = "R0lGODlhAQABAIAAAP8AAP8AACwAAAAAAQABAAACAkQBADs="
-                (folder / "film.gif").write_bytes(base64.b64decode(gif))
+                webp = "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
+                for name, film in (("film.gif", gif), ("film.webp", webp)):
+                    (folder / name).write_bytes(base64.b64decode(film))
     path = root / "report.html"
     path.write_bytes(make_report([root])[0])
     return path
@@ -82,8 +84,15 @@ def x_ticks(browser, num=0):
 def test_the_page_opens_from_the_disk_without_a_word(opened, page):
     assert opened.js("document.title") == "lagom: x"
     assert opened.complaints() == []
-    own = [url for url in opened.requests() if not url.startswith("data:image/gif")]
+    own = [url for url in opened.requests() if not url.startswith("data:image/")]
     assert own == [page.as_uri()]
+
+
+@browser_only
+def test_films_that_are_pictures_are_shown(opened):
+    found = "[...document.querySelectorAll('.videos img')].map((image) => image.naturalWidth)"
+    assert opened.js(found) == [1, 1]
+    assert texts(opened, ".videos small") == ["x/3/2/film.gif", "x/3/2/film.webp"]
 
 
 @browser_only

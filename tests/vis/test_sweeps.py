@@ -7,7 +7,8 @@ from matplotlib.colors import to_hex
 from lagom.vis.curves import make_curves
 from lagom.vis.plot import figure_bytes
 from lagom.vis.runs import Run
-from lagom.vis.sweeps import best_rows, describe, make_sweep, plot_sweep
+from lagom.vis.sweep_figure import plot_sweep
+from lagom.vis.sweeps import best_rows, describe, make_sweep
 
 BEST, OTHER = "#d55e00", "#0072b2"
 
@@ -324,3 +325,13 @@ def test_figures_are_the_same_bytes_each_time(tmp_path):
     first, second = (figure_bytes(plot_sweep(sweep_of(grid(tmp_path))), ".svg") for _ in range(2))
 
     assert first == second
+
+
+def test_of_few_configurations_half_are_the_best_and_two_have_no_band(tmp_path):
+    runs = [make_run(tmp_path, ID, 0, ID, a=float(ID // 2)) for ID in range(4)]
+
+    panel = plot_sweep(sweep_of(runs)).axes[0]
+
+    assert [y for _, y in points(panel, "o", BEST)] == [2, 3]
+    assert [y for _, y in points(panel, "o", OTHER)] == [0, 1]
+    assert not any(len(part.get_paths()) for part in panel.collections)
