@@ -138,7 +138,8 @@ def evotorch_policies(network):
     from evotorch.algorithms import PGPE
     from evotorch.neuroevolution import GymNE
 
-    problem = GymNE("CartPole-v1", network, seed=1)
+    problem = GymNE("CartPole-v1", network)
+    problem.manual_seed(1)
     rates = {"center_learning_rate": 1e-9, "stdev_learning_rate": 1e-9}
     search = PGPE(problem, popsize=256, stdev_init=0.1, **rates)
     return search.step, lambda: problem.status["total_interaction_count"]

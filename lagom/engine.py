@@ -1,6 +1,7 @@
 """Engines: one iteration of training, one evaluation.  The job calls them, and keeps the books."""
 
 from abc import ABC, abstractmethod
+from importlib import import_module
 from time import perf_counter
 
 import numpy as np
@@ -8,6 +9,12 @@ import numpy as np
 from lagom.data import PrioritizedReplayBuffer, ReplayBuffer
 from lagom.runner import EpisodeRunner, StepRunner
 from lagom.transform import LinearSchedule
+
+
+def __getattr__(name):  # PEP 562: users' YAML files still say lagom.engine:ESEngine
+    if name == "ESEngine":
+        return import_module("lagom.population").ESEngine
+    raise AttributeError(f"module 'lagom.engine' has no attribute {name!r}")
 
 
 class BaseEngine(ABC):

@@ -5,7 +5,6 @@
 
 from pkgutil import resolve_name
 
-import numpy as np
 from gymnasium import spaces
 from lagom.algorithms.es.stack import Stack
 
@@ -33,17 +32,21 @@ class Agent(BaseAgent):
             config["agent.hidden_sizes"],
             num_out,
             activation=config["agent.activation"],
+            out_scale=0.0,  # no action is preferred at first
         )
         self.to(self.device)
         self.requires_grad_(False)
 
     def make_es(self):
-        """The configured strategy; it starts from the zero vector, where no action is preferred."""
+        """The configured strategy; it starts from the network as it is, zeros in its last layer.
+
+        With zeros in all layers, a small step in one of two would change no return.
+        """
         config = self.config
         opts = {**config["es.opts"], "seed": int(self.rng.integers(1, 2**31))}
         if config["es.popsize"] is not None:
             opts["popsize"] = config["es.popsize"]
-        x0 = np.zeros(self.num_params, np.float32)  # the precision of policies
+        x0 = self.to_vec().cpu().numpy()  # float32, the precision of policies
         return resolve_name(config["es.strategy"])(x0, config["es.sigma0"], opts)
 
     def choose_action(self, x, **kwargs):

@@ -66,11 +66,12 @@ def draw(recipe, rows):
 
 def place(recipe, z):
     """Candidates made of noise ``z`` ``[N, dim]``; twice as many if mirrored."""
-    step = recipe.std * z
     if not recipe.mirrored:
+        step = recipe.std * z
         step += recipe.mean
         return step
     x = np.empty((len(z), 2, z.shape[1]), z.dtype)
-    np.add(recipe.mean, step, out=x[:, 0])
+    step = np.multiply(recipe.std, z, out=x[:, 0])
     np.subtract(recipe.mean, step, out=x[:, 1])
+    step += recipe.mean
     return x.reshape(-1, z.shape[1])

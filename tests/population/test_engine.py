@@ -8,7 +8,9 @@ from lagom.algorithms.es.agent import Agent
 from populations import build, columns
 
 from lagom.envs import RecordEpisodeStatistics, make_vec_env
+from lagom.experiment.job import resolve
 from lagom.population import ESEngine
+from lagom.population.evaluate import bare
 from lagom.utils import set_global_seeds
 
 
@@ -82,6 +84,18 @@ def test_results_do_not_depend_on_how_many_play_side_by_side(num_env):
     assert columns(rows)[0] == columns(rows)[1]
 
 
+@pytest.mark.parametrize("env", ["Hopper-v2", "CartPole-v1"])
+def test_results_do_not_depend_on_the_backend(env):
+    words = f"env={env}", "es.sigma0=0.5", "env.normalize_obs=true", "es.opts.lr=0.3"
+    one, two = (build(*words, f"env.backend={name}") for name in ("auto", "serial"))
+    rows = [[e.train(n) for n in (1, 2)] for e in (one, two)]
+
+    assert type(bare(one.env).unwrapped) is not type(bare(two.env).unwrapped)
+    assert columns(rows[0]) == columns(rows[1])
+    assert one.agent.to_vec().tolist() == two.agent.to_vec().tolist()
+    assert one.moments.mean.tolist() == two.moments.mean.tolist()
+
+
 def test_state_goes_on_as_if_nothing_had_happened():
     one, two = build(), build(seed=9)
     one.train(1)
@@ -93,6 +107,12 @@ def test_state_goes_on_as_if_nothing_had_happened():
     assert one.eval(3)["returns"] == two.eval(3)["returns"]
     one.restart(3)
     assert columns([one.train(4)]) == columns([two.train(4)])
+
+
+def test_it_is_still_found_where_it_was():
+    assert resolve({"algo.engine": "lagom.engine:ESEngine"}, "algo.engine") is ESEngine
+    with pytest.raises(ImportError, match="cannot import name 'EsEngine' from 'lagom.engine'"):
+        from lagom.engine import EsEngine  # noqa: F401
 
 
 def test_ray_says_what_to_install(monkeypatch):

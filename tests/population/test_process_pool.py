@@ -77,9 +77,11 @@ def test_a_killed_job_loses_nothing(tmp_path):
     words = ["ars", "env=CartPole-v1", "seeds=[1]", "es.workers=2", "train.timestep=60000"]
     words += [*WORDS, "es.popsize=8", "checkpoint.every=2000", "eval.every=5000"]
 
+    quiet = subprocess.DEVNULL
+
     def command(name):
         line = [sys.executable, "-m", "lagom", "es", *words, f"name={name}"]
-        return subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(line, cwd=tmp_path, stdout=quiet, stderr=quiet)
 
     assert command("whole").wait(300) == 0
     program = command("killed")
