@@ -7,49 +7,68 @@ import torch
 from gymnasium.spaces import Box
 from torch import nn
 
-from lagom.networks import MLP, Module
+from lagom.networks import MLP, Module, make_encoder
 from lagom.transform import OUNoise
 from lagom.utils import tensorify
+from lagom.utils.nested import to_tensors
 
 
 class Critics(Module):
     """Networks side by side, run one after the other: their activations then stay in the cache.
 
+    All read the same features of the observations: vectors as they are, the rest as
+    :func:`make_encoder` has it.
+
     Args:
-        in_features (int): size of all inputs together.
+        observation_space (Space): of single observations.
+        action_dim (int): size of the actions that go in; 0 where values of all of them come out.
         hidden_sizes (list): of each network.
         activation (str): ``"tanh"`` or ``"relu"``.
         num_critic (int): number of networks.
         out_features (int): values for each input; several for quantiles, or for discrete actions.
+        cnn (str): for pictures.
     """
 
-    def __init__(self, in_features, hidden_sizes, activation, num_critic=2, out_features=1):
+    def __init__(
+        self,
+        observation_space,
+        action_dim,
+        hidden_sizes,
+        activation,
+        num_critic=2,
+        out_features=1,
+        cnn="auto",
+    ):
         super().__init__()
+        self.encoder = make_encoder(observation_space, [], cnn=cnn)
+        in_features = self.encoder.out_features + action_dim
         self.Q = nn.ModuleList(
             MLP(in_features, hidden_sizes, out_features, activation=activation)
             for _ in range(num_critic)
         )
 
-    def forward(self, *inputs):
-        """What each network makes of the inputs ``[N, ...]``: ``[N]``, or ``[N, out_features]``."""
-        x = torch.cat(inputs, -1) if len(inputs) > 1 else inputs[0]
-        return [Q(x).squeeze(-1) for Q in self.Q]
+    def forward(self, obs, action=None, num=None):
+        """What the first ``num`` networks, or all, say: ``[N]``, or ``[N, out_features]``, each."""
+        x = self.encoder(obs)
+        x = x if action is None else torch.cat([x, action], -1)
+        return [Q(x).squeeze(-1) for Q in self.Q[:num]]
 
 
 class DeterministicActor(Module):
     """Observations to actions in (-1, 1), near 0 at the beginning."""
 
-    def __init__(self, obs_dim, hidden_sizes, action_dim, activation):
+    def __init__(self, observation_space, hidden_sizes, action_dim, activation, cnn="auto"):
         super().__init__()
-        self.net = MLP(obs_dim, hidden_sizes, action_dim, activation=activation, out_scale=0.01)
+        kinds = {"activation": activation, "cnn": cnn, "out_scale": 0.01}
+        self.net = make_encoder(observation_space, hidden_sizes, action_dim, **kinds)
 
     def forward(self, obs):
-        """``[N, obs_dim]`` to ``[N, action_dim]``."""
+        """``[N, *obs]`` to ``[N, action_dim]``."""
         return self.net(obs).tanh()
 
     def numpy(self, obs):
         """The same on an array, without autograd."""
-        return np.tanh(self.net.numpy(np.asarray(obs, np.float32)))
+        return np.tanh(self.net.numpy(obs))
 
 
 def action_size(name, space):
@@ -68,8 +87,8 @@ def action_size(name, space):
 
 def tensors(D, device):
     """A replay sample as ``obs, action, reward, next_obs, discount``, 0 where it terminated."""
-    names = ("observation", "action", "reward", "next_observation")
-    obs, action, reward, next_obs = (tensorify(D[name], device) for name in names)
+    obs, next_obs = (to_tensors(D[name], device) for name in ("observation", "next_observation"))
+    action, reward = (tensorify(D[name], device) for name in ("action", "reward"))
     return obs, action, reward, next_obs, tensorify(D["discount"] * ~D["terminated"], device)
 
 

@@ -61,6 +61,7 @@ def run_lagom(workload, threads):
     if workload == "dqn":
         config |= {"env.id": "CartPole-v1", "train.every": 10, "train.replay_ratio": 0.1}
         config |= {"agent.hidden_sizes": [120, 84], "agent.dueling": False, "replay.n_step": 1}
+        config["agent.double"] = False  # as the peer
     torch.set_num_threads(threads)
     set_global_seeds(1)
     env, eval_env = make_envs(config, 1)

@@ -83,7 +83,7 @@ class Agent(BaseAgent):
         Q_next = torch.min(Q1_next, Q2_next).detach()
         target = reward + discount * (Q_next - alpha * next_logprob)
         critic_loss = F.mse_loss(Q1, target) + F.mse_loss(Q2, target)
-        self.critic_optimizer.zero_grad()
+        self.critics.zero_grad()
         critic_loss.backward()
         self.critic_optimizer.step()
 
@@ -101,14 +101,13 @@ class Agent(BaseAgent):
         """One step of the actor, by critics on their running moments, and of the temperature."""
         action, logprob = self.actor.sample(obs, learn=True)
         actor_loss = (alpha * logprob - torch.min(*self.critics(obs, action))).mean()
-        self.actor_optimizer.zero_grad()
+        self.actor.zero_grad()
         actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critics' weights
         self.actor_optimizer.step()
         entropy = -logprob.detach().mean()
         if self.config["agent.alpha"] == "auto":
-            alpha_loss = self.log_alpha.exp() * (entropy - self.target_entropy)
-            self.alpha_optimizer.zero_grad()
-            alpha_loss.backward()
+            # The loss alpha (entropy - the one wanted) is, in log alpha, its own derivative.
+            self.log_alpha.grad = alpha * (entropy - self.target_entropy)
             self.alpha_optimizer.step()
         self.actor_row = torch.stack([actor_loss.detach(), entropy]).tolist()
 

@@ -18,20 +18,19 @@ from lagom.algorithms.off_policy import (
 from torch.nn import functional as F
 
 from lagom import BaseAgent
-from lagom.networks import input_size
 from lagom.utils import numpify
 
 
 class Agent(BaseAgent):
-    """DDPG for Box actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+    """DDPG for Box actions, observations of every kind; ``D`` is a sample of a replay buffer."""
 
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
         action_dim = action_size("ddpg", self.action_space)
-        obs_dim = input_size(self.observation_space)
-        sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
-        self.actor = DeterministicActor(obs_dim, sizes, action_dim, activation).to(self.device)
-        self.critic = Critics(obs_dim + action_dim, sizes, activation, 1).to(self.device)
+        space, sizes = self.observation_space, config["agent.hidden_sizes"]
+        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        self.actor = DeterministicActor(space, sizes, action_dim, **kinds).to(self.device)
+        self.critic = Critics(space, action_dim, sizes, num_critic=1, **kinds).to(self.device)
         self.actor_target, self.critic_target = deepcopy(self.actor), deepcopy(self.critic)
         self.actor_optimizer = adam(self.actor.flat, config["agent.lr"])
         self.critic_optimizer = adam(self.critic.flat, config["agent.lr"])
@@ -49,12 +48,12 @@ class Agent(BaseAgent):
             target = reward + discount * Q_next  # algorithm 1, y
         (Q,) = self.critic(obs, action)
         critic_loss = F.mse_loss(Q, target)
-        self.critic_optimizer.zero_grad()
+        self.critic.zero_grad()
         critic_loss.backward()
         self.critic_optimizer.step()
 
         actor_loss = -self.critic(obs, self.actor(obs))[0].mean()  # eq. 6
-        self.actor_optimizer.zero_grad()
+        self.actor.zero_grad()
         actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critic's weights
         self.actor_optimizer.step()
 

@@ -10,14 +10,13 @@ from copy import deepcopy
 import numpy as np
 import torch
 from gymnasium.spaces import Discrete
-from torch import nn
 from torch.nn import functional as F
 
 from lagom import BaseAgent
 from lagom.networks import Linear, Module, action_mask, make_encoder
 from lagom.transform import LinearSchedule
 from lagom.utils import numpify, tensorify
-from lagom.utils.nested import to_tensors
+from lagom.utils.nested import num_rows, to_tensors
 
 
 class QNetwork(Module):
@@ -69,10 +68,13 @@ class Agent(BaseAgent):
         )
 
     def choose_action(self, x, timestep=0, **kwargs):
-        action = self.Q.greedy(x)
-        if self.training:
-            explores = self.rng.random(len(action)) < self.epsilon(timestep)
-            action = np.where(explores, self.random_actions(len(action), action_mask(x)), action)
+        if not self.training:
+            return {"action": self.Q.greedy(x)}
+        B = num_rows(x)
+        explores = self.rng.random(B) < self.epsilon(timestep)
+        action = self.random_actions(B, action_mask(x))
+        if not explores.all():  # at the beginning there is mostly no need for the network
+            action = np.where(explores, action, self.Q.greedy(x))
         return {"action": action}
 
     def random_actions(self, B, mask=None):
@@ -101,13 +103,12 @@ class Agent(BaseAgent):
             losses = losses * tensorify(D["weight"], device)
         loss = losses.mean()
 
-        self.optimizer.zero_grad()
+        self.Q.zero_grad()
         loss.backward()
-        flat = self.Q.flat
-        grad_norm = nn.utils.clip_grad_norm_([flat], config["agent.max_grad_norm"])
+        grad_norm = self.Q.clip_grad_norm(config["agent.max_grad_norm"])
         self.optimizer.step()
         with torch.no_grad():
-            self.Q_target.flat.lerp_(flat, config["agent.tau"])
+            self.Q_target.flat.lerp_(self.Q.flat, config["agent.tau"])
             row = torch.stack([loss, Q.mean(), grad_norm]).tolist()
         out = dict(zip(["loss", "Q", "grad_norm"], row, strict=True))
         out["epsilon"] = float(self.epsilon(timestep))

@@ -13,7 +13,7 @@ from lagom.algorithms.sac.sde import StateDependentHead
 from torch.nn import functional as F
 
 from lagom import BaseAgent
-from lagom.networks import MLP, Module, TanhGaussianHead, input_size
+from lagom.networks import Module, TanhGaussianHead, make_encoder
 from lagom.utils import numpify
 
 
@@ -21,10 +21,10 @@ class Actor(Module):
     """Observations to squashed actions in (-1, 1), with noise as ``head`` has it."""
 
     def __init__(
-        self, obs_dim, hidden_sizes, action_dim, activation, device, head=TanhGaussianHead
+        self, observation_space, hidden_sizes, action_dim, device, head=TanhGaussianHead, **kinds
     ):
         super().__init__()
-        self.trunk = MLP(obs_dim, hidden_sizes, activation=activation)
+        self.trunk = make_encoder(observation_space, hidden_sizes, **kinds)
         self.head = head(self.trunk.out_features, action_dim, device)
         self.to(device)
 
@@ -34,19 +34,19 @@ class Actor(Module):
 
 
 class Agent(BaseAgent):
-    """SAC for Box actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+    """SAC for Box actions, observations of every kind; ``D`` is a sample of a replay buffer."""
 
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
         action_dim = action_size("sac", self.action_space)
-        obs_dim = input_size(self.observation_space)
-        sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
+        space, sizes = self.observation_space, config["agent.hidden_sizes"]
+        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
         head = TanhGaussianHead
         if config["agent.sde"]:
             logstd0, every = config["agent.sde_logstd"], config["agent.sde_every"]
             head = partial(StateDependentHead, logstd0=logstd0, every=every)
-        self.actor = Actor(obs_dim, sizes, action_dim, activation, self.device, head)
-        self.critics = Critics(obs_dim + action_dim, sizes, activation).to(self.device)
+        self.actor = Actor(space, sizes, action_dim, self.device, head, **kinds)
+        self.critics = Critics(space, action_dim, sizes, **kinds).to(self.device)
         self.critics_target = deepcopy(self.critics)
         self.log_alpha = make_log_alpha(config["agent.alpha"], self.device)
         self.target_entropy = -float(action_dim)  # section 5
@@ -55,7 +55,7 @@ class Agent(BaseAgent):
         self.alpha_optimizer = adam(self.log_alpha, config["agent.lr"])
 
     def choose_action(self, x, **kwargs):
-        features = self.actor.trunk.numpy(np.asarray(x, np.float32))
+        features = self.actor.trunk.numpy(x)
         return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
 
     def learn(self, D, timestep=0, **kwargs):
@@ -68,21 +68,20 @@ class Agent(BaseAgent):
             target = reward + discount * (Q_next - alpha * next_logprob)  # eq. 2, 3
         Q1, Q2 = self.critics(obs, action)
         critic_loss = F.mse_loss(Q1, target) + F.mse_loss(Q2, target)  # eq. 5, without the 1/2
-        self.critic_optimizer.zero_grad()
+        self.critics.zero_grad()
         critic_loss.backward()
         self.critic_optimizer.step()
 
         new_action, logprob = self.actor.sample(obs)
         Q = torch.min(*self.critics(obs, new_action))
         actor_loss = (alpha * logprob - Q).mean()  # eq. 7
-        self.actor_optimizer.zero_grad()
+        self.actor.zero_grad()
         actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critics' weights
         self.actor_optimizer.step()
 
         if self.config["agent.alpha"] == "auto":
-            alpha_loss = -self.log_alpha.exp() * (logprob.detach() + self.target_entropy).mean()
-            self.alpha_optimizer.zero_grad()
-            alpha_loss.backward()  # eq. 18
+            # eq. 18: -alpha (log pi + entropy wanted); in log alpha, it is its own derivative.
+            self.log_alpha.grad = -alpha * (logprob.detach() + self.target_entropy).mean()
             self.alpha_optimizer.step()
         with torch.no_grad():
             self.critics_target.flat.lerp_(self.critics.flat, self.config["agent.tau"])

@@ -13,26 +13,29 @@ from lagom.algorithms.off_policy import Critics, adam, make_log_alpha, tensors
 from torch.nn import functional as F
 
 from lagom import BaseAgent
-from lagom.networks import MLP, CategoricalHead, Module, input_size
+from lagom.networks import CategoricalHead, Module, action_mask, make_encoder
 from lagom.utils import numpify
 
 
 class Actor(Module):
     """Observations to log-probabilities of all actions."""
 
-    def __init__(self, obs_dim, hidden_sizes, num_action, activation, device):
+    def __init__(self, observation_space, hidden_sizes, num_action, device, **kinds):
         super().__init__()
-        self.trunk = MLP(obs_dim, hidden_sizes, activation=activation)
+        self.trunk = make_encoder(observation_space, hidden_sizes, **kinds)
         self.head = CategoricalHead(self.trunk.out_features, num_action, device)
         self.to(device)
 
     def forward(self, obs):
-        """``[N, obs_dim]`` to ``[N, num_action]``."""
-        return torch.log_softmax(self.head.logits(self.trunk(obs)), -1)
+        """``[N, *obs]`` to ``[N, num_action]``."""
+        return self.head(self.trunk(obs), action_mask(obs)).logits
 
 
 class Agent(BaseAgent):
-    """SAC for Discrete actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+    """SAC for Discrete actions, observations of every kind; ``D`` is a sample of a replay buffer.
+
+    Observations of ``Dict`` may hold masks: what these forbid has probability 0, in targets too.
+    """
 
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
@@ -42,10 +45,12 @@ class Agent(BaseAgent):
                 f"sac_discrete: action space is {space}; expected Discrete from 0; for continuous "
                 "actions use algo=sac"
             )
-        obs_dim, num_action = input_size(self.observation_space), int(space.n)
-        sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
-        self.actor = Actor(obs_dim, sizes, num_action, activation, self.device)
-        self.critics = Critics(obs_dim, sizes, activation, 2, num_action).to(self.device)
+        num_action, sizes = int(space.n), config["agent.hidden_sizes"]
+        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        self.actor = Actor(self.observation_space, sizes, num_action, self.device, **kinds)
+        self.critics = Critics(
+            self.observation_space, 0, sizes, out_features=num_action, **kinds
+        ).to(self.device)
         self.critics_target = deepcopy(self.critics)
         self.log_alpha = make_log_alpha(config["agent.alpha"], self.device)
         self.target_entropy = config["agent.entropy_share"] * math.log(num_action)
@@ -54,8 +59,8 @@ class Agent(BaseAgent):
         self.alpha_optimizer = adam(self.log_alpha, config["agent.lr"])
 
     def choose_action(self, x, **kwargs):
-        features = self.actor.trunk.numpy(np.asarray(x, np.float32))
-        return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
+        features, greedy = self.actor.trunk.numpy(x), not self.training
+        return {"action": self.actor.head.act(features, self.rng, greedy, mask=action_mask(x))}
 
     def learn(self, D, timestep=0, **kwargs):
         obs, action, reward, next_obs, discount = tensors(D, self.device)
@@ -70,7 +75,7 @@ class Agent(BaseAgent):
         Q1, Q2 = self.critics(obs)  # [N, num_action] each
         chosen = [Q.gather(1, action).squeeze(1) for Q in (Q1, Q2)]
         critic_loss = sum(F.mse_loss(Q, target) for Q in chosen)
-        self.critic_optimizer.zero_grad()
+        self.critics.zero_grad()
         critic_loss.backward()
         self.critic_optimizer.step()
 
@@ -79,14 +84,13 @@ class Agent(BaseAgent):
             Q = torch.min(*self.critics(obs))  # no gradient has to pass through actions
         entropy = -(logprobs.exp() * logprobs).sum(-1)  # [N]
         actor_loss = -(alpha * entropy + (logprobs.exp() * Q).sum(-1)).mean()  # eq. 12
-        self.actor_optimizer.zero_grad()
+        self.actor.zero_grad()
         actor_loss.backward()
         self.actor_optimizer.step()
 
         if self.config["agent.alpha"] == "auto":
-            alpha_loss = self.log_alpha.exp() * (entropy.detach().mean() - self.target_entropy)
-            self.alpha_optimizer.zero_grad()
-            alpha_loss.backward()  # eq. 11
+            # eq. 11: alpha (entropy - the one wanted); in log alpha, it is its own derivative.
+            self.log_alpha.grad = alpha * (entropy.detach().mean() - self.target_entropy)
             self.alpha_optimizer.step()
         with torch.no_grad():
             self.critics_target.flat.lerp_(self.critics.flat, self.config["agent.tau"])

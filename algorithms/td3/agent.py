@@ -19,20 +19,19 @@ from lagom.algorithms.off_policy import (
 from torch.nn import functional as F
 
 from lagom import BaseAgent
-from lagom.networks import input_size
 from lagom.utils import numpify
 
 
 class Agent(BaseAgent):
-    """TD3 for Box actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+    """TD3 for Box actions, observations of every kind; ``D`` is a sample of a replay buffer."""
 
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
         action_dim = action_size("td3", self.action_space)
-        obs_dim = input_size(self.observation_space)
-        sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
-        self.actor = DeterministicActor(obs_dim, sizes, action_dim, activation).to(self.device)
-        self.critics = Critics(obs_dim + action_dim, sizes, activation).to(self.device)
+        space, sizes = self.observation_space, config["agent.hidden_sizes"]
+        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        self.actor = DeterministicActor(space, sizes, action_dim, **kinds).to(self.device)
+        self.critics = Critics(space, action_dim, sizes, **kinds).to(self.device)
         self.actor_target, self.critics_target = deepcopy(self.actor), deepcopy(self.critics)
         self.actor_optimizer = adam(self.actor.flat, config["agent.lr"])
         self.critic_optimizer = adam(self.critics.flat, config["agent.lr"])
@@ -56,7 +55,7 @@ class Agent(BaseAgent):
             target = reward + discount * Q_next  # eq. 10
         Q1, Q2 = self.critics(obs, action)
         critic_loss = F.mse_loss(Q1, target) + F.mse_loss(Q2, target)
-        self.critic_optimizer.zero_grad()
+        self.critics.zero_grad()
         critic_loss.backward()
         self.critic_optimizer.step()
 
@@ -71,9 +70,9 @@ class Agent(BaseAgent):
 
     def _improve(self, obs):
         """One step of the actor, and of all targets."""
-        q = self.critics.Q[0](torch.cat([obs, self.actor(obs)], -1))
-        actor_loss = -q.mean()  # the deterministic policy gradient, through the first critic
-        self.actor_optimizer.zero_grad()
+        (Q,) = self.critics(obs, self.actor(obs), num=1)
+        actor_loss = -Q.mean()  # the deterministic policy gradient, through the first critic
+        self.actor.zero_grad()
         actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critics' weights
         self.actor_optimizer.step()
         self.actor_loss = actor_loss.item()

@@ -12,7 +12,6 @@ from lagom.algorithms.off_policy import Critics, action_size, adam, make_log_alp
 from lagom.algorithms.sac.agent import Actor
 
 from lagom import BaseAgent
-from lagom.networks import input_size
 from lagom.utils import numpify
 
 
@@ -40,12 +39,11 @@ def quantile_huber(Z, target):
 
 
 class Agent(BaseAgent):
-    """TQC for Box actions on vectors of observations; ``D`` is a sample of a replay buffer."""
+    """TQC for Box actions, observations of every kind; ``D`` is a sample of a replay buffer."""
 
     def __init__(self, config, env, device, **kwargs):
         super().__init__(config, env, device, **kwargs)
         action_dim = action_size("tqc", self.action_space)
-        obs_dim = input_size(self.observation_space)
         C, M = config["agent.num_critic"], config["agent.num_quantile"]
         self.num_kept = C * (M - config["agent.drop"])  # of all quantiles, the lowest
         if self.num_kept < 1:
@@ -53,9 +51,12 @@ class Agent(BaseAgent):
                 f"tqc: agent.drop is {config['agent.drop']!r} of {M} quantiles; "
                 "expected less than agent.num_quantile"
             )
-        sizes, activation = config["agent.hidden_sizes"], config["agent.activation"]
-        self.actor = Actor(obs_dim, sizes, action_dim, activation, self.device)
-        self.critics = Critics(obs_dim + action_dim, sizes, activation, C, M).to(self.device)
+        space, sizes = self.observation_space, config["agent.hidden_sizes"]
+        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        self.actor = Actor(space, sizes, action_dim, self.device, **kinds)
+        self.critics = Critics(space, action_dim, sizes, num_critic=C, out_features=M, **kinds).to(
+            self.device
+        )
         self.critics_target = deepcopy(self.critics)
         self.log_alpha = make_log_alpha(config["agent.alpha"], self.device)
         self.target_entropy = -float(action_dim)
@@ -64,7 +65,7 @@ class Agent(BaseAgent):
         self.alpha_optimizer = adam(self.log_alpha, config["agent.lr"])
 
     def choose_action(self, x, **kwargs):
-        features = self.actor.trunk.numpy(np.asarray(x, np.float32))
+        features = self.actor.trunk.numpy(x)
         return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
 
     def learn(self, D, timestep=0, **kwargs):
@@ -79,21 +80,20 @@ class Agent(BaseAgent):
             target = reward[:, None] + discount[:, None] * V_next  # [N, num_kept], eq. 11
         Z = torch.stack(self.critics(obs, action), 1)  # [N, C, M]
         critic_loss, grad = quantile_huber(Z, target)
-        self.critic_optimizer.zero_grad()
+        self.critics.zero_grad()
         Z.backward(grad)
         self.critic_optimizer.step()
 
         new_action, logprob = self.actor.sample(obs)
         Q = torch.stack(self.critics(obs, new_action), 1).mean((1, 2))  # of all quantiles
         actor_loss = (alpha * logprob - Q).mean()  # eq. 14
-        self.actor_optimizer.zero_grad()
+        self.actor.zero_grad()
         actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critics' weights
         self.actor_optimizer.step()
 
         if self.config["agent.alpha"] == "auto":
-            alpha_loss = -self.log_alpha.exp() * (logprob.detach() + self.target_entropy).mean()
-            self.alpha_optimizer.zero_grad()
-            alpha_loss.backward()  # eq. 6
+            # eq. 6: -alpha (log pi + entropy wanted); in log alpha, it is its own derivative.
+            self.log_alpha.grad = -alpha * (logprob.detach() + self.target_entropy).mean()
             self.alpha_optimizer.step()
         with torch.no_grad():
             self.critics_target.flat.lerp_(self.critics.flat, self.config["agent.tau"])

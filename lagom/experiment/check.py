@@ -14,8 +14,9 @@ _SMALL = {
     "train.timestep": 12000,
 }
 _SMALL_REPLAY = {
-    **{"agent.lr": 0.005, "agent.tau": 0.1, "replay.n_step": 1, "replay.capacity": 10000},
-    **{"train.warmup": 100, "train.num_step": 300, "train.timestep": 3000, "env.num_env": 1},
+    **{"agent.tau": 0.2, "agent.batch_size": 32, "replay.n_step": 1, "replay.capacity": 10000},
+    **{"agent.hidden_sizes": [16], "agent.critic_sizes": [16], "agent.num_quantile": 5},
+    **{"train.warmup": 100, "train.num_step": 100, "train.timestep": 1000, "env.num_env": 1},
 }
 _SMALL_ES = {"es.episodes": 10, "es.popsize": 10, "train.timestep": 6000, "agent.hidden_sizes": []}
 _CAPTURED = {"discrete": "CartPole-v1", "continuous": "Pendulum-v1"}  # their state can be saved

@@ -20,6 +20,7 @@ from lagom.utils import Seeder, load_random_state, nested, random_state, set_glo
 
 PPO = ("algo=ppo", "agent.lr=0.01", "agent.lr_decay=false", "agent.batch_size=64")
 DQN = ("algo=dqn", "train.warmup=64", "agent.batch_size=32", "replay.capacity=600")
+OFF_POLICY = ("train.warmup=64", "agent.batch_size=32", "agent.tau=0.2", "agent.lr=0.01")
 PARTS = Dict(
     go=Discrete(2), more=Tuple([MultiBinary(2), MultiDiscrete([2, 2])]), last=MultiBinary(1)
 )
@@ -77,11 +78,53 @@ def test_ppo_takes_pictures_and_all_the_rest(words):
     assert len([*agent.critic.parameters()]) == (2 if words else 12)
 
 
+class Go(tiny.Match):
+    """Match with one number for its action: 1 if it is positive."""
+
+    def __init__(self):
+        super().__init__(Box(-1.0, 1.0, (1,), np.float32))
+
+    def step(self, action):
+        return super().step(int(action[0] > 0))
+
+
+@pytest.mark.parametrize("algo", ["sac", "td3", "ddpg", "tqc"])
+def test_numbers_follow_what_dictionaries_say(algo):
+    agent, engine = build(Go, f"algo={algo}", *OFF_POLICY)
+    for n in range(3):
+        engine.train(n)
+
+    obs = {"goal": np.array([0, 1]), "vector": (np.array([[-1.0], [1.0]], np.float32),)}
+    assert (agent.eval().choose_action(obs)["action"][:, 0] > 0).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("algo", ["sac", "td3", "sac_discrete"])
+def test_replayed_pictures_train_every_network(algo):
+    class Pictures(tiny.Kinds):
+        action_space = Discrete(2) if algo == "sac_discrete" else Go().action_space
+
+    agent, engine = build(Pictures, f"algo={algo}", *OFF_POLICY, "train.timestep=100")
+    before = {name: p.detach().clone() for name, p in agent.named_parameters()}
+    row = engine.train(1)
+
+    assert np.isfinite([row["critic_loss"], row["actor_loss"]]).all()
+    convolutions = [name for name in before if "parts" in name and "target" not in name]
+    assert {name.split(".")[0] for name in convolutions} == {"actor", "critics"}
+    for name, p in agent.named_parameters():
+        if name in convolutions and name.endswith("weight"):
+            assert (p != before[name]).any(), name
+
+
 def masked():
     return ActionMask(tiny.MaskedMethod())
 
 
-@pytest.mark.parametrize("algo", [PPO, DQN, ("algo=vpg",)], ids=["ppo", "dqn", "vpg"])
+SAC = ("algo=sac_discrete", *OFF_POLICY)
+
+
+@pytest.mark.parametrize(
+    "algo", [PPO, DQN, ("algo=vpg",), SAC], ids=["ppo", "dqn", "vpg", "sac_discrete"]
+)
 def test_forbidden_actions_are_never_taken(algo):
     """The environment asserts it, in 4 x 16 x 4 random, explored and greedy steps."""
     agent, engine = build(masked, *algo)

@@ -9,6 +9,7 @@ import probes
 import pytest
 import torch
 from configs import TINY_REPLAY, compose, flat_config
+from gymnasium.spaces import Box
 from lagom.algorithms import off_policy
 
 from lagom.engine import OffPolicyEngine
@@ -187,7 +188,8 @@ def test_continuous_actions_are_refused_by_the_discrete_one():
 
 
 def test_critics_are_networks_of_their_own():
-    critics = off_policy.Critics(3, [4], "relu", num_critic=3, out_features=2)
+    space = Box(-1.0, 1.0, (2,), np.float32)
+    critics = off_policy.Critics(space, 1, [4], "relu", num_critic=3, out_features=2)
     x, a = torch.randn(5, 2), torch.randn(5, 1)
 
     out = critics(x, a)
@@ -195,10 +197,13 @@ def test_critics_are_networks_of_their_own():
     assert [tuple(Q.shape) for Q in out] == [(5, 2)] * 3
     torch.testing.assert_close(out[1], critics.Q[1](torch.cat([x, a], 1)))
     assert not torch.allclose(out[0], out[1])
+    (first,) = critics(x, a, num=1)
+    assert torch.equal(first, out[0])
 
 
 def test_deterministic_actor_is_the_same_on_arrays():
-    actor = off_policy.DeterministicActor(2, [8], 3, "relu")
+    space = Box(-1.0, 1.0, (2,), np.float32)
+    actor = off_policy.DeterministicActor(space, [8], 3, "relu")
     with torch.no_grad():
         actor.flat.mul_(5)
     obs = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)

@@ -13,8 +13,8 @@ from lagom.envs import RecordEpisodeStatistics, make_envs, make_vec_env
 from lagom.utils import set_global_seeds
 
 SMALL = (
-    *("agent.lr=0.005", "agent.gamma=0.5", "agent.hidden_sizes=[32]", "agent.batch_size=64"),
-    *("agent.tau=0.1", "train.warmup=100", "train.num_step=300", "train.timestep=1300"),
+    *("agent.lr=0.01", "agent.gamma=0.5", "agent.hidden_sizes=[16]", "agent.batch_size=32"),
+    *("agent.tau=0.2", "train.warmup=100", "train.num_step=100", "train.timestep=500"),
     "env=Pendulum-v1",
 )
 
@@ -73,7 +73,7 @@ def test_critics_find_the_value(env_class, observations, values):
 
 def test_the_temperature_is_worth_its_entropy():
     """Uniform actions in [-1, 1] have entropy log 2: Q = gamma / (1 - gamma) alpha log 2."""
-    agent, _ = train(Continuous(probes.Forever), "agent.alpha=1.0", "train.timestep=2000")
+    agent, _ = train(Continuous(probes.Forever), "agent.alpha=1.0", "train.timestep=800")
 
     with torch.no_grad():
         Q = torch.min(*agent.critics(torch.zeros(1, 1), torch.zeros(1, 1)))
@@ -85,7 +85,7 @@ def test_the_temperature_is_worth_its_entropy():
 
 
 def test_policy_matches_observations():
-    agent, rows = train(probes.MatchBox, "train.timestep=2500")
+    agent, rows = train(probes.MatchBox, "train.timestep=900")
 
     obs = np.linspace(-1, 1, 5, dtype=np.float32)[:, None]
     action = agent.eval().choose_action(obs)["action"]
@@ -95,7 +95,7 @@ def test_policy_matches_observations():
 
 
 def test_the_temperature_finds_the_entropy_wanted():
-    agent, rows = train(probes.MatchBox, "train.timestep=4000")
+    agent, rows = train(probes.MatchBox, "agent.lr=0.03", "train.timestep=1100")
 
     assert rows[-1]["entropy"] == pytest.approx(agent.target_entropy, abs=0.35)
     assert agent.target_entropy == -1.0
@@ -127,7 +127,7 @@ def test_update_equals_the_definition(alpha):
     torch.manual_seed(5)
     temperature = 1.0 if alpha == "auto" else alpha
     obs, next_obs = torch.tensor(D["observation"]), torch.tensor(D["next_observation"])
-    adam = lambda module: torch.optim.Adam(module.parameters(), lr=0.005)
+    adam = lambda module: torch.optim.Adam(module.parameters(), lr=0.01)
     critic_optimizer, actor_optimizer = adam(critics), adam(actor)
     with torch.no_grad():
         next_action, next_logprob = actor.sample(next_obs)
@@ -147,9 +147,9 @@ def test_update_equals_the_definition(alpha):
     loss.backward()
     actor_optimizer.step()
     # Adam's first step is the learning rate against the sign of the gradient.
-    step = 0.005 * float(np.sign((logprob.mean() + agent.target_entropy).item()))
+    step = 0.01 * float(np.sign((logprob.mean() + agent.target_entropy).item()))
     log_alpha = np.log(temperature) + (step if alpha == "auto" else 0.0)
-    new_target = 0.9 * target.to_vec() + 0.1 * critics.to_vec()
+    new_target = 0.8 * target.to_vec() + 0.2 * critics.to_vec()
 
     for module, expected in ((agent.critics, critics), (agent.actor, actor)):
         torch.testing.assert_close(module.to_vec(), expected.to_vec(), rtol=1e-4, atol=2e-6)
@@ -178,8 +178,8 @@ def test_several_environments_share_the_replay_ratio():
 
     row = engine.train(1)
 
-    assert row["timestep"] == engine.timestep == 100 + 300 * 4  # warm-up, then train.num_step
-    assert len(updates) == 300 * 4 * 0.5
+    assert row["timestep"] == engine.timestep == 100 + 100 * 4  # warm-up, then train.num_step
+    assert len(updates) == 100 * 4 * 0.5
     assert updates[:7] == [112] * 6 + [124]
 
 
