@@ -230,20 +230,20 @@ MUTATIONS = {
         ),
     ],
     "envs/action.py": [
-        ("the centre is subtracted", "actions += self._center", "actions -= self._center"),
+        ("the centre is subtracted", "actions += self.center", "actions -= self.center"),
     ],
     "envs/normalize.py": [
         (
             "observations over the variance",
-            "np.sqrt(self.obs_moments.var + _EPS)",
-            "(self.obs_moments.var + _EPS)",
+            "np.sqrt(moments.var + _EPS)",
+            "(moments.var + _EPS)",
         ),
         (
             "moments change in evaluation",
             "if self.training and self._owns_moments",
             "if self._owns_moments",
         ),
-        ("last observations are raw", "else self._normalize(x) for", "else x for"),
+        ("last observations are raw", "else normalize(x) for", "else x for"),
         (
             "returns are not discounted",
             "rewards + self.gamma * self._returns",
@@ -279,8 +279,8 @@ MUTATIONS = {
         ("a time limit resets nothing", "if terminal or time_limit:", "if terminal:"),
         (
             "last observations of another",
-            "[b] = np.array(obs, self._dtype)",
-            "[b - 1] = np.array(obs, self._dtype)",
+            "[None] * self.num_envs)[b] = last",
+            "[None] * self.num_envs)[b - 1] = last",
         ),
         (
             "observations from before the reset",

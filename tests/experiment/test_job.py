@@ -111,7 +111,7 @@ def test_folder(tmp_path):
 
 def test_columns(tmp_path):
     train(tmp_path)
-    agents = ["policy_loss", "value_loss", "entropy", "approx_kl", "clip_frac", "grad_norm"]
+    agents = ["policy_loss", "value_loss", "entropy", "grad_norm", "approx_kl", "clip_frac"]
     seconds = ["collect_seconds", "learn_seconds", "eval_seconds"]
     expected = {
         "train": ["iteration", "timestep", "episode", "return", "length", *agents],
