@@ -22,7 +22,8 @@ autodoc_default_options = {
     "members": True,
     "special-members": "__call__",
     # What lagom's own bases and Gymnasium's vectors have, but not all that torch and Python add.
-    "inherited-members": "ABC,Enum,Generic,Linear,Module,Wrapper,dict,int,list,tuple",
+    "inherited-members": "ABC,Enum,Generic,Linear,Module,ObservationWrapper,Wrapper,dict,int,"
+    "list,tuple",
     "exclude-members": "action_space, closed, metadata, np_random, np_random_seed, num_envs, "
     "observation_space, render_mode, single_action_space, single_observation_space, spec",
 }

@@ -100,6 +100,7 @@ _SCHWEFEL_AT = 420.9687462275036
 _SCHWEFEL = _SCHWEFEL_AT * np.sin(np.sqrt(_SCHWEFEL_AT))
 _STYBLINSKI_AT = -2.903534027771177
 _STYBLINSKI = -(_STYBLINSKI_AT**4 - 16 * _STYBLINSKI_AT**2 + 5 * _STYBLINSKI_AT) / 2
+#: Name to :class:`Problem`; the minimum of each is 0.
 PROBLEMS = {
     "ackley": Problem(ackley, 30.0, 15.0),
     "cigar": Problem(cigar, 4.0, 2.0),

@@ -16,7 +16,7 @@ class BlackBoxEngine(BaseEngine):
 
     Args:
         config (dict): reads ``problem.name`` and ``problem.target``.
-        agent (BaseAgent): :class:`lagom.algorithms.es.point.Agent`.
+        agent (BaseAgent): ``lagom.algorithms.es.point.Agent``.
         env (VecEnv): not used here; it makes the problem known to whatever wants an environment.
         eval_env (VecEnv): likewise.
         **kwargs: for subclasses.
