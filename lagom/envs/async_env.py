@@ -169,6 +169,9 @@ class AsyncVecEnv(VecEnv):
             return super().get_images()  # which says so
         return np.concatenate(self._pool.ask("get_images", [()] * len(self._pool.chunks)))
 
+    def get_image(self, b):
+        return self.get_images()[b]
+
     def close_extras(self, **kwargs):
         """Close every environment and end the processes; called by ``close``, and only once."""
         if self._pool is not None:  # the constructor may have failed

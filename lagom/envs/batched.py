@@ -127,9 +127,9 @@ class BatchedEnv(VecEnv):
         """Return a picture of every environment, ``[B, H, W, 3]`` uint8."""
         if self.render_mode != "rgb_array":
             return super().get_images()  # says what is wrong
-        return np.stack([self._picture(b) for b in range(self.num_envs)])
+        return np.stack([self.get_image(b) for b in range(self.num_envs)])
 
-    def _picture(self, b):
+    def get_image(self, b):
         self._show(b)
         return self.envs[0].render()
 

@@ -205,6 +205,10 @@ class VecEnv(VectorEnv):
             )
         return np.stack([env.render() for env in self.envs])
 
+    def get_image(self, b):
+        """Return a picture of sub-environment ``b``, as it renders it."""
+        return self.envs[b].render()
+
     def get_viewer(self):
         """Return the :class:`~lagom.vis.ImageViewer` of this object; ``close`` closes it."""
         from lagom.vis.viewer import ImageViewer

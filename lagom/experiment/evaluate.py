@@ -59,7 +59,8 @@ def evaluate(folder, episodes=10, seed=0, film=None):
         with closing(eval_env):
             _check_spaces(folder, agent, eval_env)
             if film is not None:
-                for single in eval_env:
+                # Those that draw: iterating over a batch would make copies.
+                for single in getattr(eval_env.unwrapped, "envs", ()):
                     _follow(single)
             agent.env = eval_env
             returns, lengths = _play(agent, normalize, eval_env, episodes, film)

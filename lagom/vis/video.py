@@ -208,7 +208,7 @@ class Film:
         for b in range(len(self.ended)):
             self.ended[b] = self.ended[b] or bool(done[b])
             if not self.ended[b]:
-                self.pictures[b] = _picture(env[b].render())
+                self.pictures[b] = _picture(env.get_image(b))
         if all(self.ended):
             return
         if len(self.pictures) == 1:

@@ -1,6 +1,7 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def returns(monkeypatch):
 
     def play(policy, episodes, seed, film):
         if film is not None:
-            env = [type("Env", (), {"render": lambda self: np.zeros((4, 6, 3), np.uint8)})()]
+            env = SimpleNamespace(get_image=lambda b: np.zeros((4, 6, 3), np.uint8))
             film(env, np.array([False]))
             film(env, np.array([False]))
         if isinstance(earned.get(policy.parent.name), Exception):

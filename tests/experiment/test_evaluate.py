@@ -105,11 +105,25 @@ def test_the_film_sees_every_step(tmp_path):
     seen = []
 
     def film(env, done):
-        seen.append((env[0].render()[0, 0, 0], bool(done[0])))
+        seen.append((env.get_image(0)[0, 0, 0], bool(done[0])))
 
     (length,) = evaluate(tmp_path / "0/1/policy", 1, film=film)["lengths"]
 
     assert seen == [*((k, False) for k in range(length)), (0, True)]
+
+
+def test_the_camera_of_what_draws_goes_along(tmp_path, monkeypatch):
+    write_run(tmp_path / "0/1", "ppo", "HalfCheetah-v2")
+    cameras = set()
+
+    def render(self, *args):  # what is asked to draw, whatever the machine can
+        cameras.add(self.model.camera(self.camera_id).name if self.camera_id >= 0 else "free")
+        return np.zeros((4, 4, 3), np.uint8)
+
+    monkeypatch.setattr("gymnasium.envs.mujoco.mujoco_rendering.MujocoRenderer.render", render)
+    evaluate(tmp_path / "0/1/policy", 1, film=lambda env, done: env.get_image(0))
+
+    assert cameras == {"track"}
 
 
 def test_an_agent_is_told_where_episodes_begin(tmp_path, monkeypatch):

@@ -138,23 +138,23 @@ def test_what_is_no_film():
 
 
 class Env:
-    """Renders what it is told."""
+    """Sub-environments that render what they are told."""
 
-    def __init__(self, level):
-        self.level = level
+    def __init__(self, *levels):
+        self.levels = list(levels)
 
-    def render(self):
-        return picture(self.level)
+    def get_image(self, b):
+        return picture(self.levels[b])
 
 
 def test_episodes_side_by_side_and_those_that_ended_stand_still():
-    frames, env = [], [Env(10), Env(20), Env(30)]
+    frames, env = [], Env(10, 20, 30)
     film = Film(frames.append, 2)  # the third is not shown
 
     film(env, np.array([False, False, False]))
-    env[0].level, env[1].level = 11, 21
+    env.levels[:2] = 11, 21
     film(env, np.array([True, False, False]))  # 11 is the next episode's already
-    env[0].level, env[1].level = 12, 22
+    env.levels[:2] = 12, 22
     film(env, np.array([False, False, True]))
     film(env, np.array([False, True, False]))
     film(env, np.array([False, False, False]))
@@ -166,12 +166,12 @@ def test_episodes_side_by_side_and_those_that_ended_stand_still():
 
 def test_one_episode_has_no_border():
     frames = []
-    Film(frames.append, 1)([Env(5)], np.array([False]))
+    Film(frames.append, 1)(Env(5), np.array([False]))
 
     assert (frames[0] == picture(5)).all()
 
 
 def test_what_renders_nothing():
-    film, env = Film(print, 1), [SimpleNamespace(render=lambda: None)]
+    film, env = Film(print, 1), SimpleNamespace(get_image=lambda b: None)
     with pytest.raises(ValueError, match=r"rendered shape \(\) of object; expected a picture"):
         film(env, np.array([False]))

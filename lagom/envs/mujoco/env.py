@@ -65,7 +65,7 @@ class MujocoVecEnv(BatchedEnv):
     def _take(self, b):
         self.physics.load(b, self.core.data)
 
-    def _picture(self, b):
+    def get_image(self, b):
         self._show(b)
         mujoco.mj_forward(self.core.model, self.core.data)
         return self.envs[0].render()
