@@ -8,13 +8,8 @@ from pathlib import Path
 
 from lagom.experiment.schema import FREE, nearest
 
-GROUPS = (
-    "env",
-    "algo",
-    "problem",
-    "experiment",
-    "sweep",
-)  # env takes any id, the others their files
+# env takes any id, the others their files
+GROUPS = ("env", "algo", "problem", "experiment", "sweep")
 
 _WITH_VALUE = {
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn"),

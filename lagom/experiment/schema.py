@@ -25,77 +25,49 @@ _OPTIONAL_INT = {"es.popsize", "env.workers"}
 _AUTO = {"agent.alpha"}  # a number, or the word auto
 _RANGES = {  # key -> (text, condition)
     **dict.fromkeys(
-        ["env.num_env", "train.timestep", "train.num_step", "eval.episodes", "threads"]
-        + ["env.skip", "env.stack"],
+        [
+            *("threads", "checkpoint.keep", "eval.episodes", "problem.dim"),
+            *("env.num_env", "env.threads", "env.workers", "env.skip", "env.stack"),
+            *("train.timestep", "train.num_step", "train.every", "es.episodes", "es.workers"),
+            *("replay.capacity", "replay.n_step"),
+            *("agent.batch_size", "agent.num_epoch", "agent.policy_delay", "agent.num_critic"),
+            *("agent.num_cg_step", "agent.num_backtrack", "agent.memory_size", "agent.sequence"),
+            "agent.sde_every",
+        ],
         ("at least 1", lambda x: x >= 1),
     ),
-    **dict.fromkeys(["env.threads", "env.workers"], ("at least 1", lambda x: x >= 1)),
-    "env.timeout": ("greater than 0", lambda x: x > 0),
+    **dict.fromkeys(["es.popsize", "agent.num_quantile"], ("at least 2", lambda x: x >= 2)),
     **dict.fromkeys(
-        ["train.every", "replay.capacity", "replay.n_step"], ("at least 1", lambda x: x >= 1)
-    ),
-    **dict.fromkeys(["agent.tau", "agent.exploration"], ("in (0, 1]", lambda x: 0 < x <= 1)),
-    "agent.alpha": ("auto, or greater than 0", lambda x: x == "auto" or x > 0),
-    **dict.fromkeys(
-        ["agent.num_epoch", "agent.batch_size", "es.episodes", "checkpoint.keep"],
-        ("at least 1", lambda x: x >= 1),
-    ),
-    **dict.fromkeys(
-        ["agent.policy_delay", "agent.num_critic", "agent.sde_every"],
-        ("at least 1", lambda x: x >= 1),
-    ),
-    **dict.fromkeys(
-        ["agent.noise_scale", "agent.target_noise", "agent.renorm_warmup", "agent.drop"],
+        [
+            *("eval.every", "checkpoint.every", "train.warmup", "env.noop"),
+            *("agent.entropy_coef", "agent.value_coef", "agent.value_clip", "agent.target_kl"),
+            *("agent.noise_scale", "agent.target_noise", "agent.renorm_warmup", "agent.drop"),
+            *("agent.lag", "agent.damping"),
+        ],
         ("at least 0", lambda x: x >= 0),
     ),
     **dict.fromkeys(
-        ["agent.target_clip", "agent.ou_theta", "agent.ou_dt"],
+        [
+            *("env.timeout", "train.replay_ratio", "es.sigma0"),
+            *("agent.lr", "agent.critic_lr", "agent.clip", "agent.std0", "agent.max_grad_norm"),
+            *("agent.max_kl", "agent.target_clip", "agent.ou_theta", "agent.ou_dt"),
+        ],
         ("greater than 0", lambda x: x > 0),
     ),
     **dict.fromkeys(
-        ["agent.num_cg_step", "agent.num_backtrack", "agent.memory_size", "agent.sequence"],
-        ("at least 1", lambda x: x >= 1),
+        [
+            *("agent.gamma", "agent.lam", "agent.epsilon", "agent.entropy_share"),
+            *("replay.alpha", "replay.beta"),
+        ],
+        ("in [0, 1]", lambda x: 0 <= x <= 1),
     ),
-    **dict.fromkeys(
-        ["agent.lag", "agent.damping", "agent.value_clip", "agent.target_kl"],
-        ("at least 0", lambda x: x >= 0),
-    ),
-    **dict.fromkeys(["agent.max_kl", "agent.critic_lr"], ("greater than 0", lambda x: x > 0)),
-    "env.noop": ("at least 0", lambda x: x >= 0),
+    **dict.fromkeys(["agent.tau", "agent.exploration"], ("in (0, 1]", lambda x: 0 < x <= 1)),
+    "agent.backtrack": ("in (0, 1)", lambda x: 0 < x < 1),
+    "agent.beta1": ("in [0, 1)", lambda x: 0 <= x < 1),
+    "agent.alpha": ("auto, or greater than 0", lambda x: x == "auto" or x > 0),
     "env.size": (
         "[height, width], whole numbers of at least 1",
         lambda x: isinstance(x, list) and len(x) == 2 and all(type(n) is int and n > 0 for n in x),
-    ),
-    "agent.backtrack": ("in (0, 1)", lambda x: 0 < x < 1),
-    "agent.num_quantile": ("at least 2", lambda x: x >= 2),
-    "agent.beta1": ("in [0, 1)", lambda x: 0 <= x < 1),
-    "es.popsize": ("at least 2", lambda x: x >= 2),
-    **dict.fromkeys(["es.workers", "problem.dim"], ("at least 1", lambda x: x >= 1)),
-    **dict.fromkeys(
-        [
-            "eval.every",
-            "checkpoint.every",
-            "agent.entropy_coef",
-            "agent.value_coef",
-            "train.warmup",
-        ],
-        ("at least 0", lambda x: x >= 0),
-    ),
-    **dict.fromkeys(
-        [
-            "agent.lr",
-            "agent.clip",
-            "agent.std0",
-            "agent.max_grad_norm",
-            "es.sigma0",
-            "train.replay_ratio",
-        ],
-        ("greater than 0", lambda x: x > 0),
-    ),
-    **dict.fromkeys(
-        ["agent.gamma", "agent.lam", "agent.epsilon", "replay.alpha", "replay.beta"]
-        + ["agent.entropy_share"],
-        ("in [0, 1]", lambda x: 0 <= x <= 1),
     ),
     **dict.fromkeys(
         ["agent.hidden_sizes", "agent.critic_sizes"],
