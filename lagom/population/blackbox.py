@@ -6,6 +6,7 @@ import numpy as np
 
 from lagom.engine import BaseEngine
 from lagom.es import PROBLEMS
+from lagom.population.problem_env import negated
 
 
 class BlackBoxEngine(BaseEngine):
@@ -43,7 +44,7 @@ class BlackBoxEngine(BaseEngine):
         reached = np.flatnonzero(values <= self.config["problem.target"])
         if not self.hit and len(reached):
             self.hit = self.timestep + int(reached[0]) + 1
-        counts = self._count(len(values), [(-value, 1) for value in values.tolist()])
+        counts = self._count(len(values), [(negated(value), 1) for value in values.tolist()])
         return {
             "iteration": n,
             **counts,
@@ -58,14 +59,15 @@ class BlackBoxEngine(BaseEngine):
     def eval(self, n=None, **kwargs):
         """The mean of the search distribution, evaluated once; see :meth:`BaseEngine.eval`."""
         start = perf_counter()
-        value = float(self.f(np.asarray(self.es.result.xfavorite, np.float64)[None])[0])
+        value = self.f(np.asarray(self.es.result.xfavorite, np.float64)[None])[0]
+        returned = negated(float(value))
         return {
             "timestep": self.timestep,
-            "return": -value,
+            "return": returned,
             "return_std": 0.0,
             "length": 1.0,
             "episodes": 1,
-            "returns": [-value],
+            "returns": [returned],
             "eval_seconds": perf_counter() - start,
         }
 

@@ -10,6 +10,11 @@ import numpy as np
 from lagom.es import PROBLEMS
 
 
+def negated(value):
+    """The return of a function value: ``-value``, but 0 and not -0 of a solved function."""
+    return 0.0 - value
+
+
 class ProblemEnv(gymnasium.Env):
     """A test function as an environment that ends after one step.
 
@@ -40,7 +45,7 @@ class ProblemEnv(gymnasium.Env):
 
     def step(self, action):
         value = float(self.problem.f(np.asarray(action, np.float64)[None])[0])
-        return np.zeros(1, np.float32), -value, True, False, {}
+        return np.zeros(1, np.float32), negated(value), True, False, {}
 
 
 for _name in PROBLEMS:

@@ -76,6 +76,16 @@ def test_as_an_environment_it_is_one_step():
     assert env.action_space.high.tolist() == [2.0] * 3
 
 
+def test_the_return_of_a_solved_function_has_no_minus():
+    env = gymnasium.make("sphere", dim=2)
+    env.reset(seed=0)
+    engine = build("problem.dim=2")
+    engine.f = lambda x: np.zeros(len(x))
+
+    returns = [env.step(np.zeros(2))[1], engine.train(1)["return"], engine.eval(1)["return"]]
+    assert [str(x) for x in returns] == ["0.0"] * 3
+
+
 def test_the_point_acts_on_the_scale_of_actions():
     engine = build("problem.dim=2", problem="rastrigin")
     engine.agent.from_vec(np.array([5.0, -2.5]))
