@@ -109,6 +109,7 @@ def run_skrl(workload, threads):
     from skrl.envs.wrappers.torch import wrap_env
     from skrl.memories.torch import RandomMemory
     from skrl.models.torch import DeterministicMixin, GaussianMixin, Model
+    from skrl.resources.noises.torch import GaussianNoise
     from torch import nn
 
     torch.set_num_threads(threads)
@@ -157,11 +158,19 @@ def run_skrl(workload, threads):
     module = {"sac": sac, "td3": td3, "ddpg": ddpg}[workload]
     cfg = getattr(module, f"{workload.upper()}_CFG")()
     cfg.batch_size, cfg.random_timesteps, cfg.learning_starts = BATCH, 300, 300
+    if workload != "sac":
+        cfg.exploration_noise = GaussianNoise
+        cfg.exploration_noise_kwargs = {"mean": 0.0, "std": 0.1}
+    if workload == "td3":
+        cfg.smooth_regularization_noise = GaussianNoise
+        cfg.smooth_regularization_noise_kwargs = {"mean": 0.0, "std": 0.2}
     memory = RandomMemory(memory_size=10**6, num_envs=1, device="cpu")
     agent = getattr(module, workload.upper())(
         models=models, memory=memory, **spaces, state_space=None, device="cpu", cfg=cfg
     )
     agent.init()
+    agent.enable_training_mode(True)  # or else it never learns
+    first = models["policy"].net[0].weight.detach().clone()
     clock, step = Clock(WORKLOADS[workload], threads), 0
     observations, _ = env.reset()
     while clock.tick(step - 300):
@@ -177,6 +186,8 @@ def run_skrl(workload, threads):
         agent.post_interaction(timestep=step, timesteps=10**6)
         observations = env.reset()[0] if bool(terminated | truncated) else following
         step += 1
+    if torch.equal(first, models["policy"].net[0].weight):
+        raise RuntimeError("speed_offpolicy: skrl has not learned; expected an update each step")
 
 
 def floor(workload):

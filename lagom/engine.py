@@ -150,7 +150,7 @@ class OffPolicyEngine(BaseEngine):
     def __init__(self, config, agent=None, env=None, eval_env=None, **kwargs):
         super().__init__(config, agent, env, eval_env, **kwargs)
         self.runner = StepRunner(reset_on_call=False)
-        self.replay = _make_replay(config, env.num_envs)
+        self.replay = _make_replay(config, env)
         self.replay.allocate(env.single_observation_space, env.single_action_space)
         self.beta = LinearSchedule(config["replay.beta"], 1.0, config["train.timestep"])
         self.owed = 0.0  # minibatches to learn from, of steps already taken
@@ -215,12 +215,15 @@ class OffPolicyEngine(BaseEngine):
         self.owed = state["owed"]
 
 
-def _make_replay(config, num_stream):
+def _make_replay(config, env):
+    # Normalized by moments that move, a frame is another one at each step.
+    stack = 1 if hasattr(env, "obs_moments") else config.get("env.stack", 1)
     kwargs = {
         "capacity": config["replay.capacity"],
-        "num_stream": num_stream,
+        "num_stream": env.num_envs,
         "n_step": config["replay.n_step"],
         "gamma": config["agent.gamma"],
+        "stack": stack,
     }
     if not config["replay.prioritized"]:
         return ReplayBuffer(**kwargs)

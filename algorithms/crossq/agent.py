@@ -77,7 +77,7 @@ class Agent(BaseAgent):
 
         with torch.no_grad():
             next_action, next_logprob = self.actor.sample(next_obs)
-        # One pass for both: the moments are those of the mixture (section 3.2).
+        # One pass for both: the moments are those of the mixture of old and new actions.
         both = self.critics(torch.cat([obs, next_obs]), torch.cat([action, next_action]), True)
         (Q1, Q1_next), (Q2, Q2_next) = (Q.chunk(2) for Q in both)
         Q_next = torch.min(Q1_next, Q2_next).detach()

@@ -45,14 +45,14 @@ class Agent(BaseAgent):
 
         with torch.no_grad():
             (Q_next,) = self.critic_target(next_obs, self.actor_target(next_obs))  # [N]
-            target = reward + discount * Q_next  # algorithm 1, y
+            target = reward + discount * Q_next
         (Q,) = self.critic(obs, action)
         critic_loss = F.mse_loss(Q, target)
         self.critic.zero_grad()
         critic_loss.backward()
         self.critic_optimizer.step()
 
-        actor_loss = -self.critic(obs, self.actor(obs))[0].mean()  # eq. 6
+        actor_loss = -self.critic(obs, self.actor(obs))[0].mean()  # its gradient is the policy's
         self.actor.zero_grad()
         actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critic's weights
         self.actor_optimizer.step()

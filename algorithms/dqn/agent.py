@@ -10,6 +10,7 @@ from copy import deepcopy
 import numpy as np
 import torch
 from gymnasium.spaces import Discrete
+from lagom.algorithms.off_policy import adam
 from torch.nn import functional as F
 
 from lagom import BaseAgent
@@ -60,7 +61,9 @@ class Agent(BaseAgent):
         trunk = make_encoder(self.observation_space, config["agent.hidden_sizes"], **kinds)
         self.Q = QNetwork(trunk, int(space.n), config["agent.dueling"]).to(self.device)
         self.Q_target = deepcopy(self.Q)
-        self.optimizer = torch.optim.Adam([self.Q.flat], lr=config["agent.lr"], fused=True)
+        # In a tuple, past nn.Module: vectors of parameters are no parameters of their own.
+        self.flats = (self.Q_target.flat, self.Q.flat)
+        self.optimizer = adam(self.Q.flat, config["agent.lr"])
         self.epsilon = LinearSchedule(
             1.0,
             config["agent.epsilon"],
@@ -84,7 +87,7 @@ class Agent(BaseAgent):
         return np.where(mask, self.rng.random(mask.shape), -1.0).argmax(-1)
 
     def learn(self, D, timestep=0, **kwargs):
-        config, device = self.config, self.device
+        config, device, (flat_target, flat) = self.config, self.device, self.flats
         obs, next_obs = (to_tensors(D[key], device) for key in ("observation", "next_observation"))
         action = torch.as_tensor(D["action"], device=device)[:, None]  # [N, 1]
         reward = tensorify(D["reward"], device)
@@ -108,7 +111,7 @@ class Agent(BaseAgent):
         grad_norm = self.Q.clip_grad_norm(config["agent.max_grad_norm"])
         self.optimizer.step()
         with torch.no_grad():
-            self.Q_target.flat.lerp_(self.Q.flat, config["agent.tau"])
+            flat_target.lerp_(flat, config["agent.tau"])
             row = torch.stack([loss, Q.mean(), grad_norm]).tolist()
         out = dict(zip(["loss", "Q", "grad_norm"], row, strict=True))
         out["epsilon"] = float(self.epsilon(timestep))

@@ -49,7 +49,7 @@ class Agent(BaseAgent):
         self.critics = Critics(space, action_dim, sizes, **kinds).to(self.device)
         self.critics_target = deepcopy(self.critics)
         self.log_alpha = make_log_alpha(config["agent.alpha"], self.device)
-        self.target_entropy = -float(action_dim)  # section 5
+        self.target_entropy = -float(action_dim)  # as the authors choose it
         self.actor_optimizer = adam(self.actor.flat, config["agent.lr"])
         self.critic_optimizer = adam(self.critics.flat, config["agent.lr"])
         self.alpha_optimizer = adam(self.log_alpha, config["agent.lr"])
@@ -67,14 +67,15 @@ class Agent(BaseAgent):
             Q_next = torch.min(*self.critics_target(next_obs, next_action))
             target = reward + discount * (Q_next - alpha * next_logprob)  # eq. 2, 3
         Q1, Q2 = self.critics(obs, action)
-        critic_loss = F.mse_loss(Q1, target) + F.mse_loss(Q2, target)  # eq. 5, without the 1/2
+        # The soft Bellman residuals, without the 1/2.
+        critic_loss = F.mse_loss(Q1, target) + F.mse_loss(Q2, target)
         self.critics.zero_grad()
         critic_loss.backward()
         self.critic_optimizer.step()
 
         new_action, logprob = self.actor.sample(obs)
         Q = torch.min(*self.critics(obs, new_action))
-        actor_loss = (alpha * logprob - Q).mean()  # eq. 7
+        actor_loss = (alpha * logprob - Q).mean()  # the expected KL divergence
         self.actor.zero_grad()
         actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critics' weights
         self.actor_optimizer.step()

@@ -70,7 +70,7 @@ class Agent(BaseAgent):
         with torch.no_grad():
             logprobs = self.actor(next_obs)  # [N, num_action]
             Q_next = torch.min(*self.critics_target(next_obs))
-            V_next = (logprobs.exp() * (Q_next - alpha * logprobs)).sum(-1)  # eq. 10
+            V_next = (logprobs.exp() * (Q_next - alpha * logprobs)).sum(-1)  # exactly, no sample
             target = reward + discount * V_next
         Q1, Q2 = self.critics(obs)  # [N, num_action] each
         chosen = [Q.gather(1, action).squeeze(1) for Q in (Q1, Q2)]
@@ -83,13 +83,13 @@ class Agent(BaseAgent):
         with torch.no_grad():
             Q = torch.min(*self.critics(obs))  # no gradient has to pass through actions
         entropy = -(logprobs.exp() * logprobs).sum(-1)  # [N]
-        actor_loss = -(alpha * entropy + (logprobs.exp() * Q).sum(-1)).mean()  # eq. 12
+        actor_loss = -(alpha * entropy + (logprobs.exp() * Q).sum(-1)).mean()
         self.actor.zero_grad()
         actor_loss.backward()
         self.actor_optimizer.step()
 
         if self.config["agent.alpha"] == "auto":
-            # eq. 11: alpha (entropy - the one wanted); in log alpha, it is its own derivative.
+            # The loss alpha (entropy - the one wanted) is, in log alpha, its own derivative.
             self.log_alpha.grad = alpha * (entropy.detach().mean() - self.target_entropy)
             self.alpha_optimizer.step()
         with torch.no_grad():

@@ -1,7 +1,7 @@
 """TD3: deterministic policy gradients with twin critics, delayed actors and smoothed targets.
 
 Fujimoto et al., Addressing Function Approximation Error in Actor-Critic Methods, 2018
-(arXiv:1802.09477), algorithm 1.
+(arXiv:1802.09477).
 """
 
 from copy import deepcopy
@@ -50,9 +50,9 @@ class Agent(BaseAgent):
         with torch.no_grad():
             c = config["agent.target_clip"]
             noise = (config["agent.target_noise"] * torch.randn_like(action)).clamp(-c, c)
-            next_action = (self.actor_target(next_obs) + noise).clamp(-1, 1)  # eq. 14
+            next_action = (self.actor_target(next_obs) + noise).clamp(-1, 1)  # smoothed
             Q_next = torch.min(*self.critics_target(next_obs, next_action))  # [N]
-            target = reward + discount * Q_next  # eq. 10
+            target = reward + discount * Q_next  # clipped double Q-learning
         Q1, Q2 = self.critics(obs, action)
         critic_loss = F.mse_loss(Q1, target) + F.mse_loss(Q2, target)
         self.critics.zero_grad()

@@ -16,7 +16,7 @@ from lagom.utils import numpify
 
 
 def quantile_huber(Z, target):
-    """The quantile regression loss, eq. 7 and 8, and its gradient for ``Z``.
+    """The quantile Huber loss of the critics, and its gradient for ``Z``.
 
     Written out, since autograd would keep several arrays of all pairs.
 
@@ -75,9 +75,9 @@ class Agent(BaseAgent):
         with torch.no_grad():
             next_action, next_logprob = self.actor.sample(next_obs)
             Z_next = torch.cat(self.critics_target(next_obs, next_action), -1)  # [N, C M]
-            Z_next = Z_next.sort(-1).values[:, : self.num_kept]  # the mixture, truncated; eq. 10
+            Z_next = Z_next.sort(-1).values[:, : self.num_kept]  # the truncated mixture
             V_next = Z_next - alpha * next_logprob[:, None]
-            target = reward[:, None] + discount[:, None] * V_next  # [N, num_kept], eq. 11
+            target = reward[:, None] + discount[:, None] * V_next  # [N, num_kept]
         Z = torch.stack(self.critics(obs, action), 1)  # [N, C, M]
         critic_loss, grad = quantile_huber(Z, target)
         self.critics.zero_grad()
@@ -86,13 +86,13 @@ class Agent(BaseAgent):
 
         new_action, logprob = self.actor.sample(obs)
         Q = torch.stack(self.critics(obs, new_action), 1).mean((1, 2))  # of all quantiles
-        actor_loss = (alpha * logprob - Q).mean()  # eq. 14
+        actor_loss = (alpha * logprob - Q).mean()  # not truncated
         self.actor.zero_grad()
         actor_loss.backward(inputs=[*self.actor.parameters()])  # nothing for the critics' weights
         self.actor_optimizer.step()
 
         if self.config["agent.alpha"] == "auto":
-            # eq. 6: -alpha (log pi + entropy wanted); in log alpha, it is its own derivative.
+            # The loss -alpha (log pi + entropy wanted) is, in log alpha, its own derivative.
             self.log_alpha.grad = -alpha * (logprob.detach() + self.target_entropy).mean()
             self.alpha_optimizer.step()
         with torch.no_grad():

@@ -20,8 +20,8 @@ class PrioritizedReplayBuffer(ReplayBuffer):
         w_i = (M P(i))^{-\beta} / \max_j (M P(j))^{-\beta}
 
     Args:
-        capacity (int): as in :class:`ReplayBuffer`; so are ``num_stream``, ``n_step``, ``gamma``
-            and ``seed``.
+        capacity (int): as in :class:`ReplayBuffer`; so are ``num_stream``, ``n_step``, ``gamma``,
+            ``seed`` and ``stack``.
         alpha (float): how much priorities count; 0 is uniform.
         beta (float): how much of the bias the weights correct; 1 is all.  Assign to it to anneal.
 
@@ -42,8 +42,10 @@ class PrioritizedReplayBuffer(ReplayBuffer):
         algorithm 1 and appendix B.2.1; the proportional variant.
     """
 
-    def __init__(self, capacity, num_stream=1, n_step=1, gamma=0.99, seed=0, alpha=0.6, beta=0.4):
-        super().__init__(capacity, num_stream, n_step, gamma, seed)
+    def __init__(
+        self, capacity, num_stream=1, n_step=1, gamma=0.99, seed=0, alpha=0.6, beta=0.4, stack=1
+    ):
+        super().__init__(capacity, num_stream, n_step, gamma, seed, stack)
         if alpha < 0 or beta < 0:
             raise ValueError(
                 f"PrioritizedReplayBuffer: alpha is {alpha!r} and beta {beta!r}; expected 0 or more"
@@ -59,7 +61,7 @@ class PrioritizedReplayBuffer(ReplayBuffer):
         return super().nbytes + 2 * 8 * self._sums.capacity * 16 // 15
 
     def _append(self, tau):
-        self._set(self._table.append(tau), self._largest**self.alpha)
+        self._set(super()._append(tau), self._largest**self.alpha)
 
     def _set(self, rows, priority):
         """Write ``p**alpha``; rows without a transition are never drawn, nor count as smallest."""

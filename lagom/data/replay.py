@@ -1,7 +1,10 @@
 """Replay: trajectories in, random transitions out."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from lagom.data.frames import Frames
 from lagom.data.table import Table
 from lagom.utils import nested
 
@@ -19,6 +22,8 @@ class ReplayBuffer:
         n_step (int): number of rewards summed up before the value of what follows.
         gamma (float): discount per step, in [0, 1].
         seed (int): of the generator that draws samples where no other is given.
+        stack (int): frames that observations consist of; above 1 each frame is kept once
+            (:class:`lagom.data.frames.Frames`), and samples are the same.
 
     Raises:
         ValueError: if a number is out of its range.
@@ -36,15 +41,18 @@ class ReplayBuffer:
         1992; n steps as in Hessel et al., Rainbow, 2018 (arXiv:1710.02298).
     """
 
-    def __init__(self, capacity, num_stream=1, n_step=1, gamma=0.99, seed=0):
+    def __init__(self, capacity, num_stream=1, n_step=1, gamma=0.99, seed=0, stack=1):
         if n_step < 1 or not 0 <= gamma <= 1:
             raise ValueError(
                 f"ReplayBuffer: n_step is {n_step!r} and gamma {gamma!r}; "
                 "expected at least one step, and a discount in [0, 1]"
             )
-        self.n_step, self.gamma = n_step, gamma
+        self.n_step, self.gamma, self.stack = n_step, gamma, stack
         self.rng = np.random.default_rng(seed)
         self._table = Table(capacity, num_stream)
+        self._frames = None
+        if stack != 1:
+            self._frames = Frames(stack, num_stream, self._table.num_row // num_stream)
         self._offsets = num_stream * np.arange(n_step + 1)  # of a row and its successors
         self._powers = float(gamma) ** np.arange(n_step + 1)
 
@@ -55,7 +63,7 @@ class ReplayBuffer:
     @property
     def nbytes(self):
         """Bytes of memory reserved; most of it by ``allocate`` or the first ``add``."""
-        return self._table.nbytes
+        return self._table.nbytes + (self._frames.nbytes if self._frames else 0)
 
     def allocate(self, observation, action):
         """Reserve the memory before there is data, and learn from ``nbytes`` how much it is.
@@ -75,6 +83,9 @@ class ReplayBuffer:
             raise ValueError(
                 f"ReplayBuffer.allocate: there are {len(self)} transitions; expected none yet"
             )
+        if self._frames:
+            observation = self._frames.layout(observation)
+            self._frames.allocate()
         self._table.allocate(observation, action)
 
     def add(self, D):
@@ -94,7 +105,16 @@ class ReplayBuffer:
             self._append(tau)
 
     def _append(self, tau):
-        self._table.append(tau)
+        """Take in one trajectory; return the rows that have changed."""
+        if self._frames and tau.T > 0 and 0 <= tau.stream < self._table.num_stream:
+            obs, actions = (
+                nested.stack(x) if isinstance(x, list) else x
+                for x in (tau.observations, tau.actions)
+            )
+            if self._frames.array is None:
+                self.allocate(nested.index(obs, 0), nested.index(actions, 0))
+            tau = replace(tau, observations=self._frames.encode(obs, tau.stream))
+        return self._table.append(tau)
 
     def sample(self, N, rng=None):
         """Draw ``N`` transitions, each time all with the same chance.
@@ -152,27 +172,41 @@ class ReplayBuffer:
             terminated = table.fields["terminated"][steps[k - 1, N]]
             discount = self._powers[k].astype(np.float32)
         return {
-            "observation": nested.map_leaves(first.__getitem__, table.names["observation"]),
+            "observation": self._observations(first, rows),
             "action": nested.map_leaves(first.__getitem__, table.names["action"]),
             "reward": reward,
-            "next_observation": nested.map_leaves(then.__getitem__, table.names["observation"]),
+            "next_observation": self._observations(then, rows),
             "terminated": terminated,
             "discount": discount,
             "index": rows,
         }
+
+    def _observations(self, records, rows):
+        """What of ``records`` of the table are observations, of the streams of ``rows``."""
+        table = self._table
+        obs = nested.map_leaves(records.__getitem__, table.names["observation"])
+        return self._frames.decode(obs, rows % table.num_stream) if self._frames else obs
 
     def state_dict(self):
         """All that samples depend on, hyperparameters aside; save it before more is added.
 
         Plain values and arrays, but for the :class:`Rows` of each stream.
         """
-        return {"rng": self.rng.bit_generator.state, "table": self._table.state_dict()}
+        state = {"rng": self.rng.bit_generator.state, "table": self._table.state_dict()}
+        return state | {"frames": self._frames.state_dict()} if self._frames else state
 
     def load_state_dict(self, state):
         """Go on where ``state_dict`` was taken; rows are copied.
 
         Raises:
-            ValueError: if that was another capacity, or number of streams.
+            ValueError: if that was another capacity, number of streams, or ``stack``.
         """
+        if ("frames" in state) != (self._frames is not None):
+            raise ValueError(
+                "ReplayBuffer: got a state in which frames are kept "
+                f"{'once' if 'frames' in state else 'in stacks'}; expected the same stack"
+            )
         self.rng.bit_generator.state = state["rng"]
         self._table.load_state_dict(state["table"])
+        if self._frames:
+            self._frames.load_state_dict(state["frames"])

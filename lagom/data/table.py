@@ -1,10 +1,8 @@
 """Where a replay buffer keeps trajectories: every observation once, in rows of bytes."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 
+from lagom.data.memory import check_memory
 from lagom.data.rows import Rows
 from lagom.utils import nested
 
@@ -64,12 +62,7 @@ class Table:
         fields.sort(key=lambda field: -field[1].alignment)  # leaves no gaps
         fields += [("reward", np.float32), ("terminated", bool), ("end", bool)]
         dtype = np.dtype(fields, align=True)  # tensors can be made of the fields as they lie
-        needed, there = self.num_row * (dtype.itemsize + 1), _memory()
-        if needed > there:
-            raise ValueError(
-                f"ReplayBuffer: {self.num_row} rows take {needed / 1e9:.1f} GB; expected at most "
-                f"the {there / 1e9:.1f} GB of memory here; lower the capacity"
-            )
+        check_memory(self.num_row, dtype.itemsize + 1)
         self.layout = {name: [x.dtype.str, list(x.shape)] for name, x in leaves.items()}
         self.array = np.zeros(self.num_row, dtype)
         self.fields = {name: self.array[name] for name in dtype.names}
@@ -78,59 +71,94 @@ class Table:
         self._rows = [Rows(ring[:, b]) for b in range(self.num_stream)]
         self._running = [False] * self.num_stream  # the open slot holds the newest observation
         self.num_valid = self.num_used = 0
+        self._known_kinds = None
 
     def append(self, tau):
         """Write one trajectory; return the rows that have changed."""
         b, finished, arrays = tau.stream, bool(tau.finished), self._arrays(tau)
-        rows = self._rows[b]
-        if self._running[b] and not self._continues(b, arrays):
-            self.fields["end"][self._open(b)] = True
-            rows.count += 1
-        T = min(tau.T, rows.capacity - 1 - finished)  # the newest, of a very long one
+        rows, fields, B = self._rows[b], self.fields, self.num_stream
+        if self._running[b]:
+            if not self._continues(b, arrays):
+                fields["end"][self._open(b)] = True
+                rows.count += 1
+            elif not finished and len(arrays["reward"]) == 1:
+                return self._step(b, arrays)
+        T = min(len(arrays["reward"]), rows.capacity - 1 - finished)  # the newest, if very many
 
         # T transitions, what the episode ended on, and the open slot; while an episode goes on,
         # its newest observation is in that.
-        where = rows.slots(rows.count, rows.count + T + finished + 1) * self.num_stream + b
+        start, num = self._open(b), T + finished + 1
+        where = np.arange(start, start + num * B, B)
+        if where[-1] < self.num_row:  # slices of an array are several times faster than lists
+            part = lambda i, j: slice(start + i * B, start + j * B, B)
+        else:
+            where %= self.num_row
+            part = lambda i, j: where[i:j]
         for name, x in arrays.items():
-            num = T + name.startswith("observation")
-            self.fields[name][where[:num]] = x[-num:]
-        self.fields["terminated"][where] = False
-        self.fields["terminated"][where[T - 1]] = tau.terminated
-        self.fields["end"][where] = False
-        self.fields["end"][where[T:-1]] = True
+            length = T + name.startswith("observation")
+            fields[name][part(0, length)] = x[-length:]
+        every, steps, rest = part(0, num), part(0, T), part(T, num)
+        fields["terminated"][every] = fields["end"][every] = False
+        if finished:
+            fields["terminated"][where[T - 1]] = tau.terminated
+            fields["end"][where[T]] = True
 
-        self.num_valid += T - np.count_nonzero(self.valid[where])
-        self.valid[where[:T]], self.valid[where[T:]] = True, False
-        rows.count += T + finished
+        self.num_valid += T - np.count_nonzero(self.valid[every])
+        self.valid[steps], self.valid[rest] = True, False
+        rows.count += num - 1
         self._note_use(b)
         self._running[b] = not finished
         return where
 
+    def _step(self, b, arrays):
+        """As ``append``, of a single step with which an episode goes on, in half the time."""
+        fields, valid, row = self.fields, self.valid, self._open(b)
+        then = (row + self.num_stream) % self.num_row
+        for name, x in arrays.items():
+            is_obs = name.startswith("observation")
+            fields[name][then if is_obs else row] = x[-1]
+        fields["terminated"][then] = fields["end"][then] = False
+        self.num_valid += not valid[then]
+        valid[row], valid[then] = True, False
+        self._rows[b].count += 1
+        self._note_use(b)
+        return np.array([row, then])
+
     def _arrays(self, tau):
         """The arrays of a trajectory by the names of their fields, looked through."""
-        if tau.T < 1 or not 0 <= tau.stream < self.num_stream:
+        obs, actions, T = tau.observations, tau.actions, tau.T
+        if T < 1 or not 0 <= tau.stream < self.num_stream:
             raise ValueError(
-                f"ReplayBuffer.add: got a trajectory with T {tau.T} and stream {tau.stream}; "
+                f"ReplayBuffer.add: got a trajectory with T {T} and stream {tau.stream}; "
                 f"expected at least one step, and a stream below num_stream, {self.num_stream}"
             )
-        obs, actions = (
-            nested.stack(x) if isinstance(x, list) else x for x in (tau.observations, tau.actions)
-        )
+        if isinstance(obs, list) or isinstance(actions, list):
+            obs, actions = (nested.stack(x) if isinstance(x, list) else x for x in (obs, actions))
         if self.array is None:
             self.allocate(nested.index(obs, 0), nested.index(actions, 0))
-        _, arrays = _named(observation=obs, action=actions)
-        if arrays.keys() != self.layout.keys():
-            raise ValueError(f"ReplayBuffer.add: got {[*arrays]}; expected {[*self.layout]}")
+        if type(obs) is type(actions) is np.ndarray:
+            arrays = {"observation": obs, "action": actions}
+        else:
+            _, arrays = _named(observation=obs, action=actions)
         arrays["reward"] = np.asarray(tau.rewards)
-        for name, x in arrays.items():
-            field = self.fields[name]
-            shape = (tau.T + name.startswith("observation"), *field.shape[1:])
-            if x.shape != shape or not np.can_cast(x.dtype, field.dtype, "same_kind"):
-                raise ValueError(
-                    f"ReplayBuffer.add: {name} is {x.dtype} of shape {x.shape}; "
-                    f"expected {field.dtype} of shape {shape}"
-                )
+        kinds = {name: (x.shape, x.dtype) for name, x in arrays.items()}
+        if kinds != self._known_kinds:  # mostly they are those of the trajectory before
+            self._check_kinds(T, kinds)
+            self._known_kinds = kinds
         return arrays
+
+    def _check_kinds(self, T, kinds):
+        if kinds.keys() != {*self.layout, "reward"}:
+            names = [name for name in kinds if name != "reward"]
+            raise ValueError(f"ReplayBuffer.add: got {names}; expected {[*self.layout]}")
+        for name, (shape, dtype) in kinds.items():
+            field = self.fields[name]
+            expected = (T + name.startswith("observation"), *field.shape[1:])
+            if shape != expected or not np.can_cast(dtype, field.dtype, "same_kind"):
+                raise ValueError(
+                    f"ReplayBuffer.add: {name} is {dtype} of shape {shape}; "
+                    f"expected {field.dtype} of shape {expected}"
+                )
 
     def _open(self, b):
         """Row of the open slot of a stream."""
@@ -145,7 +173,7 @@ class Table:
         """Whether the arrays begin with the newest observation of the stream."""
         row = self._open(b)
         return all(
-            field[row].tobytes() == arrays[name][0].astype(field.dtype).tobytes()
+            field[row].tobytes() == arrays[name][0].astype(field.dtype, copy=False).tobytes()
             for name, field in self.fields.items()
             if name.startswith("observation")
         )
@@ -191,11 +219,3 @@ def _named(**structures):
     names = {key: nested.names(x, key) for key, x in structures.items()}
     array = lambda x: x if hasattr(x, "dtype") else np.asarray(x)
     return names, dict(zip(nested.flat(names), map(array, nested.flat(structures)), strict=True))
-
-
-def _memory():
-    """Bytes of memory for this process: the machine's, or its share of that in a container."""
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    share = limit.read_text().strip() if limit.exists() else "max"
-    return total if share == "max" else min(total, int(share))

@@ -41,7 +41,8 @@ def run(config, seed, device, logdir):
     agent = resolve(config, "algo.agent")(config, env, device)
     engine = resolve(config, "algo.engine")(config, agent=agent, env=env, eval_env=eval_env)
     if hasattr(engine, "replay"):
-        print(f"replay buffer: at most {engine.replay.nbytes / 1e6:.0f} MB")
+        once = ", each frame kept once" if getattr(engine.replay, "stack", 1) > 1 else ""
+        print(f"replay buffer: at most {engine.replay.nbytes / 1e6:.0f} MB{once}")
     logs, first, restart_seeds = JobLogs(logdir), 1, Seeder(seed ^ 1)
 
     row_files = RowFiles(logdir / "checkpoints" / "rows")

@@ -32,7 +32,7 @@ class BatchRenorm(Module):
         d_max (float): largest distance of means, in running standard deviations.
 
     Reference:
-        Ioffe, Batch Renormalization, 2017 (arXiv:1702.03275), algorithm 1.
+        Ioffe, Batch Renormalization, 2017 (arXiv:1702.03275).
     """
 
     def __init__(self, num_features, warmup=100_000, momentum=0.01, r_max=3.0, d_max=5.0):
@@ -99,7 +99,7 @@ class RenormMLP(Module):
         torch.Size([5, 2])
 
     Reference:
-        Bhatt et al., CrossQ, 2024 (arXiv:1902.05605), figure 2.
+        Bhatt et al., CrossQ, 2024 (arXiv:1902.05605).
     """
 
     def __init__(

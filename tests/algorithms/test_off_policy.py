@@ -11,6 +11,7 @@ import torch
 from configs import TINY_REPLAY, compose, flat_config
 from gymnasium.spaces import Box
 from lagom.algorithms import off_policy
+from replay_sample import make_agent, make_sample
 
 from lagom.engine import OffPolicyEngine
 from lagom.envs import RecordEpisodeStatistics, make_envs, make_vec_env
@@ -114,6 +115,29 @@ def test_the_temperature_finds_the_entropy_wanted():
     assert agent.target_entropy == pytest.approx(0.5 * np.log(2))  # half of a uniform policy's
     assert rows[-1]["entropy"] == pytest.approx(agent.target_entropy, abs=0.05)
     assert rows[-1]["alpha"] < rows[0]["alpha"]
+
+
+@pytest.mark.parametrize("algo", ["dqn", "sac", *OWN])
+def test_gradients_of_before_do_not_count(algo):
+    """Two agents, the gradients of one spoilt before each update."""
+    discrete = algo in ("dqn", "sac_discrete")
+    words = ["agent.critic_sizes=[8]"] if algo == "crossq" else []
+    env_class = probes.MatchDiscrete if discrete else probes.MatchBox
+    agents = [make_agent(algo, *words, env_class=env_class) for _ in range(2)]
+    before = {key: x.clone() for key, x in agents[0].named_parameters()}
+    for spoilt, agent in enumerate(agents):
+        for seed in range(6):
+            for optimizer in agent.optimizers.values() if spoilt else ():
+                optimizer.param_groups[0]["params"][0].grad = None  # zero, or none
+                for module in agent.children():
+                    module.flat.grad.fill_(7.0)
+            torch.manual_seed(seed)
+            agent.learn(make_sample(discrete))
+
+    moved = [not torch.equal(x, before[key]) for key, x in agents[0].named_parameters()]
+    assert all(moved)
+    for x, y in zip(*(agent.parameters() for agent in agents), strict=True):
+        assert torch.equal(x, y)
 
 
 # Jobs
@@ -232,6 +256,45 @@ def test_gaussian_noise_has_no_state():
     noise.load_state_dict(noise.state_dict())
 
     assert noise.state_dict() == {}
+
+
+def test_the_short_way_to_the_fused_kernel_is_that_of_torch():
+    """With a state loaded in between; what it saves is torch's own."""
+    gradients = torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
+    kwargs = {"lr": 0.01, "betas": (0.5, 0.99)}
+
+    def run(make):
+        x = torch.nn.Parameter(torch.ones(5))
+        optimizer = make(x)
+        for n, gradient in enumerate(gradients):
+            if n == 4:
+                state, optimizer = optimizer.state_dict(), make(x)
+                optimizer.load_state_dict(state)
+            x.grad = gradient.clone()
+            optimizer.step()
+        return x.detach(), optimizer.state_dict()
+
+    x, state = run(lambda x: off_policy.adam(x, **kwargs))
+    y, expected = run(lambda x: torch.optim.Adam([x], fused=True, **kwargs))
+
+    assert torch.equal(x, y)
+    assert state["param_groups"] == expected["param_groups"]
+    for key, value in expected["state"][0].items():
+        assert torch.equal(state["state"][0][key], value)
+
+
+def test_losses_may_be_computed_in_the_step():
+    x = torch.nn.Parameter(torch.ones(2))
+    optimizer, calls = off_policy.adam(x, 0.1), []
+
+    def closure():
+        calls.append(1)
+        x.grad = torch.ones(2)
+        return torch.tensor(3.0)
+
+    assert [optimizer.step(closure).item() for _ in range(3)] == [3.0] * 3
+    assert len(calls) == 3
+    assert x.tolist() == pytest.approx([0.7, 0.7], abs=1e-4)
 
 
 # Learning

@@ -10,7 +10,7 @@ TAU = 0.005
 
 
 def test_update_equals_the_definition():
-    """The actor and all targets move at every second update only."""
+    """The actor and all targets move at every second update only; each gradient is a new one."""
     agent, D = make_agent("td3", "agent.target_noise=2.0"), make_sample()
     names = ("actor", "critics", "actor_target", "critics_target")
     actor, critics, actor_target, critics_target = (copy.deepcopy(getattr(agent, n)) for n in names)
@@ -18,10 +18,11 @@ def test_update_equals_the_definition():
     obs, next_obs = torch.tensor(D["observation"]), torch.tensor(D["next_observation"])
 
     torch.manual_seed(5)
-    outs = [agent.learn(dict(D)) for _ in range(2)]
+    outs = [agent.learn(dict(D)) for _ in range(4)]
 
     torch.manual_seed(5)
-    for k in range(2):
+    losses = [0.0]
+    for k in range(4):
         with torch.no_grad():
             noise = (2.0 * torch.randn(6, 1)).clamp(-0.5, 0.5)
             assert (noise.abs() == 0.5).any()  # some of it was clipped
@@ -34,15 +35,21 @@ def test_update_equals_the_definition():
         critic_optimizer.step()
         assert outs[k]["critic_loss"] == pytest.approx(critic_loss.item(), rel=1e-5)
         assert outs[k]["Q"] == pytest.approx(Q1.mean().item(), rel=1e-5)
-    loss = -critics(obs, actor(obs))[0].mean()
-    loss.backward()
-    actor_optimizer.step()
+        if k % 2:
+            loss = -critics(obs, actor(obs))[0].mean()
+            actor_optimizer.zero_grad()
+            loss.backward()
+            actor_optimizer.step()
+            losses.append(loss.item())
+            for target, module in ((actor_target, actor), (critics_target, critics)):
+                target.from_vec((1 - TAU) * target.to_vec() + TAU * module.to_vec())
 
-    assert [out["actor_loss"] for out in outs] == [0.0, pytest.approx(loss.item(), rel=1e-5)]
+    expected = [losses[0], losses[1], losses[1], losses[2]]  # as it was at the last one
+    assert [out["actor_loss"] for out in outs] == pytest.approx(expected, rel=1e-5)
     same(agent.critics, critics)
     same(agent.actor, actor)
-    same(agent.critics_target, (1 - TAU) * critics_target.to_vec() + TAU * critics.to_vec())
-    same(agent.actor_target, (1 - TAU) * actor_target.to_vec() + TAU * actor.to_vec())
+    same(agent.critics_target, critics_target)
+    same(agent.actor_target, actor_target)
 
 
 def test_priorities_come_from_the_mean_of_both_critics():

@@ -8,7 +8,7 @@ import torch
 from envs.count_env import CountEnv
 
 from lagom import StepRunner
-from lagom.data import ReplayBuffer, Rows, StepType, TimeStep, Trajectory, table
+from lagom.data import ReplayBuffer, Rows, StepType, TimeStep, Trajectory, memory
 from lagom.envs import VecEnv
 
 
@@ -381,12 +381,12 @@ def test_memory_is_not_reserved_anew():
 def test_memory_that_is_not_there(monkeypatch):
     needed = 10_000_001 * (17 * 4 + 6 * 4 + 4 + 2 + 2 + 1)  # two bytes of padding
     obs, action = np.zeros(17, np.float32), np.zeros(6, np.float32)
-    monkeypatch.setattr(table, "_memory", lambda: needed)
+    monkeypatch.setattr(memory, "_memory", lambda: needed)
     replay = ReplayBuffer(10**7)
     replay.allocate(obs, action)
     assert replay.nbytes == needed
 
-    monkeypatch.setattr(table, "_memory", lambda: needed - 1)
+    monkeypatch.setattr(memory, "_memory", lambda: needed - 1)
     with pytest.raises(
         ValueError, match=r"10000001 rows take 1.0 GB; .* the 1.0 GB of memory here"
     ):
@@ -395,12 +395,12 @@ def test_memory_that_is_not_there(monkeypatch):
 
 @pytest.mark.parametrize("limit", [None, "max\n", "1234\n"])
 def test_the_memory_of_a_container(limit, monkeypatch, tmp_path):
-    monkeypatch.setattr(table, "Path", lambda path: tmp_path / "limit")
+    monkeypatch.setattr(memory, "Path", lambda path: tmp_path / "limit")
     if limit:
         (tmp_path / "limit").write_text(limit)
 
-    assert (table._memory() == 1234) == (limit == "1234\n")
-    assert limit == "1234\n" or table._memory() > 10**8
+    assert (memory._memory() == 1234) == (limit == "1234\n")
+    assert limit == "1234\n" or memory._memory() > 10**8
 
 
 def test_memory_that_no_machine_has():

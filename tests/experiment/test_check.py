@@ -104,7 +104,7 @@ def test_ppo_passes():
 )
 def test_mistakes_are_found(kind, name, detail):
     steps = 4096 if kind is NoBootstrap else 512
-    found = outcomes(kind, **{"train.timestep": steps})
+    found = outcomes(kind, **{"train.timestep": steps, "agent.gradient": "autograd"})
 
     outcome, text, advice = found[f"{name}, discrete"]
     assert outcome == "failed"
