@@ -62,6 +62,10 @@ MUTATIONS = {
         ("vtrace mixes up its clips", "np.minimum(clip_pg_rho, rho)", "np.minimum(clip_rho, rho)"),
         ("vtrace advantages from V, not v", "D.following(v, last)", "D.following(V, last)"),
     ],
+    "networks/sde.py": [
+        ("noise is never drawn anew", "self.age % self.every == 0", "self.age == 0"),
+        ("the scale moves the features", "features.detach().square()", "features.square()"),
+    ],
     "transform/curves.py": [
         ("an x that occurs twice is refused", "xs[1:] >= xs[:-1]", "xs[1:] > xs[:-1]"),
         (
@@ -133,6 +137,11 @@ MUTATIONS = {
             "1.0 + unexplained / variance",
         ),
         ("constant targets, well explained", "unexplained > 0, 0.0,", "unexplained > 0, 1.0,"),
+    ],
+    "networks/backprop.py": [
+        ("the slope of activations is forgotten", "dy *= self.slope(x)", "dy *= 1"),
+        ("Adam's second moment begins at zero", "x *= 1 / math.sqrt(1 - beta2**t)", "x *= 1"),
+        ("entropy is maximized the other way", "d_logits *= -d_entropy", "d_logits *= d_entropy"),
     ],
     "networks/heads.py": [
         ("the entropy is negative", "entropy = -(logprobs", "entropy = (logprobs"),
@@ -288,6 +297,14 @@ MUTATIONS = {
             "_, row_info = _reset(env)",
         ),
     ],
+    "data/frames.py": [
+        (
+            "every observation is the one before, moved on",
+            "(x[1:, :-1] == x[:-1, 1:]).all((1, 2))",
+            "np.ones(len(x) - 1, bool)",
+        ),
+        ("forgotten frames are handed out", "<= counts[b] - self.capacity", "< -1"),
+    ],
     "data/prioritized.py": [
         (
             "negative errors count little",
@@ -331,12 +348,12 @@ MUTATIONS = {
         (
             "a time limit is a terminal state",
             "[where[T - 1]] = tau.terminated",
-            "[where[T - 1]] = tau.finished",
+            "[where[T - 1]] = finished",
         ),
         (
             "the last observation has a successor",
-            "self.valid[where[T:]] = True, False",
-            "self.valid[where[T:]] = True, True",
+            "self.valid[steps], self.valid[rest] = True, False",
+            "self.valid[steps], self.valid[rest] = True, True",
         ),
     ],
     "data/timestep.py": [

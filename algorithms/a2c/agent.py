@@ -9,6 +9,7 @@ import copy
 
 import numpy as np
 import torch
+from lagom.algorithms.on_policy import head_options
 from torch.nn import functional as F
 
 from lagom import BaseAgent
@@ -22,10 +23,10 @@ from lagom.utils.nested import to_tensors
 class Actor(Module):
     """Observations to action distributions."""
 
-    def __init__(self, trunk, action_space, device, std0):
+    def __init__(self, trunk, action_space, device, **options):
         super().__init__()
         self.trunk = trunk
-        self.head = make_head(trunk.out_features, action_space, device, std0=std0)
+        self.head = make_head(trunk.out_features, action_space, device, **options)
 
     def evaluate(self, obs, action):
         """Log-probabilities and entropies, ``[N]`` each."""
@@ -52,7 +53,7 @@ class Agent(BaseAgent):
         )
         kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
         trunk = make_encoder(space, sizes, **kinds)
-        self.actor = Actor(trunk, self.action_space, self.device, config["agent.std0"])
+        self.actor = Actor(trunk, self.action_space, self.device, **head_options(config))
         self.critic = make_encoder(space, sizes, 1, **kinds)
         if lag > 0:
             self.behavior = copy.deepcopy(self.actor).requires_grad_(False)

@@ -5,6 +5,8 @@ Schulman et al., Proximal Policy Optimization Algorithms, 2017 (arXiv:1707.06347
 
 import numpy as np
 import torch
+from lagom.algorithms.on_policy import head_options
+from lagom.algorithms.ppo.choice import choose
 from torch.nn import functional as F
 
 from lagom import BaseAgent
@@ -12,7 +14,7 @@ from lagom.data import actions, last_observations, observations
 from lagom.metric import gae
 from lagom.networks import MLP, action_mask, make_encoder, make_head
 from lagom.utils import numpify, tensorify
-from lagom.utils.nested import index, split, to_tensors
+from lagom.utils.nested import index, to_tensors
 
 
 class Agent(BaseAgent):
@@ -30,10 +32,12 @@ class Agent(BaseAgent):
             else make_encoder(space, sizes, 1, **kinds)
         )
         self.head = make_head(
-            self.actor.out_features, self.action_space, device, std0=config["agent.std0"]
+            self.actor.out_features, self.action_space, device, **head_options(config)
         )
         self.to(self.device)
         self.optimizer = torch.optim.Adam([self.flat], lr=config["agent.lr"], eps=1e-5, fused=True)
+        self.agrees = True  # step() with its copy in closed_form.py, as far as is known
+        self.until_check = 0.0  # minibatches; not saved, as the loss may be edited before a resume
 
     def choose_action(self, x, **kwargs):
         features, greedy = self.actor.numpy(x), not self.training
@@ -57,44 +61,59 @@ class Agent(BaseAgent):
             remaining = 1 - timestep / config["train.timestep"]
             self.optimizer.param_groups[0]["lr"] = config["agent.lr"] * max(remaining, 0.0)
         clip, size, num_epoch = (config[f"agent.{x}"] for x in ("clip", "batch_size", "num_epoch"))
-        losses, logratios = [], []
+        step = choose(self, obs, action)
+        rows, logratios = [], []
         for epoch in range(num_epoch):
             if epoch > 0 and config["agent.recompute"]:
                 with torch.no_grad():
                     V_old = self.evaluate(obs, action)[2]
                 A, target = self.advantages(D, V_old)
             order = torch.randperm(len(A), device=device)
-            data = obs, action, logprob_old, V_old, A, target
-            batches = zip(*(split(index(x, order), size) for x in data), strict=True)
-            for obs_i, action_i, logprob_old_i, V_old_i, A_i, target_i in batches:
-                logprob, entropy, V = self.evaluate(obs_i, action_i)
-                logratio = logprob - logprob_old_i
-                ratio = logratio.exp()
-                clipped = ratio.clamp(1 - clip, 1 + clip)
-                policy_loss = -torch.min(ratio * A_i, clipped * A_i).mean()  # eq. 7
-                value_loss = self.value_loss(V, V_old_i, target_i)
-                entropy = entropy.mean()
-                loss = (
-                    policy_loss
-                    + config["agent.value_coef"] * value_loss
-                    - config["agent.entropy_coef"] * entropy  # eq. 9
-                )
-
-                self.zero_grad()
-                loss.backward()
-                grad_norm = self.clip_grad_norm(config["agent.max_grad_norm"])
-                self.optimizer.step()
-                losses += policy_loss.detach(), value_loss.detach(), entropy.detach(), grad_norm
-                logratios.append(logratio.detach())
+            data = [index(x, order) for x in (obs, action, logprob_old, V_old, A, target)]
+            for i in range(0, len(A), size):
+                row, logratio = step(*(index(x, slice(i, i + size)) for x in data))
+                rows.append(row)
+                logratios.append(logratio)
             if config["agent.target_kl"] > 0 and kl(logratio) > config["agent.target_kl"]:
                 break
 
         # Everything stays on the device until here: one transfer per learn().
-        logratio = torch.cat(logratios).detach()
+        logratio = torch.cat(logratios)
         clip_frac = (torch.expm1(logratio).abs() > clip).float().mean()
-        row = [*torch.stack(losses).view(-1, 4).mean(0), kl(logratio), clip_frac]
+        row = [*torch.stack(rows).mean(0), kl(logratio), clip_frac]
         names = ["policy_loss", "value_loss", "entropy", "grad_norm", "approx_kl", "clip_frac"]
         return dict(zip(names, torch.stack(row).tolist(), strict=True))
+
+    def step(self, *batch):
+        """One step down the gradient of the loss of a minibatch; see :meth:`loss`.
+
+        Returns:
+            tuple: policy loss, value loss, entropy and norm of the gradient, ``[4]``, and the
+            logarithms of the ratios, ``[N]``.
+        """
+        loss, parts, logratio = self.loss(*batch)
+        self.zero_grad()
+        loss.backward()
+        grad_norm = self.clip_grad_norm(self.config["agent.max_grad_norm"])
+        self.optimizer.step()
+        return torch.stack([*parts, grad_norm]).detach(), logratio.detach()
+
+    def loss(self, obs, action, logprob_old, V_old, A, target):
+        """The loss of a minibatch, its three parts, and the logarithms of the ratios, ``[N]``."""
+        config, clip = self.config, self.config["agent.clip"]
+        logprob, entropy, V = self.evaluate(obs, action)
+        logratio = logprob - logprob_old
+        ratio = logratio.exp()
+        clipped = ratio.clamp(1 - clip, 1 + clip)
+        policy_loss = -torch.min(ratio * A, clipped * A).mean()  # eq. 7
+        value_loss = self.value_loss(V, V_old, target)
+        entropy = entropy.mean()
+        loss = (
+            policy_loss
+            + config["agent.value_coef"] * value_loss
+            - config["agent.entropy_coef"] * entropy  # eq. 9
+        )
+        return loss, (policy_loss, value_loss, entropy), logratio
 
     def value_loss(self, V, V_old, target):
         """Mean squared error; with ``agent.value_clip``, of ``V`` kept near ``V_old`` if worse."""
@@ -124,6 +143,13 @@ class Agent(BaseAgent):
         if self.config["agent.normalize_advantage"]:
             A = (A - A.mean()) / (A.std(correction=0) + 1e-8)
         return A, target
+
+    def get_extra_state(self):
+        return {**super().get_extra_state(), "agrees": self.agrees}
+
+    def set_extra_state(self, state):
+        super().set_extra_state(state)
+        self.agrees = state.get("agrees", True)  # checkpoints of before have none
 
 
 def kl(logratio):

@@ -7,45 +7,19 @@ Replay in Distributed Reinforcement Learning, 2019, section 3 ("stored state").
 
 import numpy as np
 import torch
-from torch import nn
+from lagom.algorithms.recurrent_ppo.network import RecurrentNet, join
 from torch.nn import functional as F
 
 from lagom import BaseAgent
+from lagom.data import actions, observations
 from lagom.metric import gae
-from lagom.networks import MLP, LayerNormLSTMCell, LSTMLayer, Module, input_size, make_head
+from lagom.networks import action_mask, make_head
 from lagom.utils import numpify, tensorify
-
-
-class LSTMCell(nn.LSTMCell):
-    """PyTorch's cell, called as :class:`~lagom.networks.LSTMLayer` calls cells."""
-
-    def forward(self, input, state):
-        h, c = super().forward(input, state)
-        return h, (h, c)
-
-
-CELLS = {"lstm": LSTMCell, "lnlstm": LayerNormLSTMCell}
-
-
-class RecurrentNet(Module):
-    """An LSTM, then fully connected layers."""
-
-    def __init__(self, in_features, cell, memory_size, hidden_sizes, out_features, activation):
-        super().__init__()
-        self.lstm = LSTMLayer(CELLS[cell], in_features, memory_size)
-        self.mlp = MLP(memory_size, hidden_sizes, out_features, activation)
-
-    def forward(self, x, state, reset=None):
-        """Sequences ``[L, K, in_features]``, states ``[K, 2 H]`` to outputs and the next states.
-
-        Where ``reset`` ``[L, K]`` is true, an episode begins, and the state is set to zero before.
-        """
-        x, state = self.lstm(x, state.chunk(2, -1), reset)
-        return self.mlp(x), torch.cat(state, -1)
+from lagom.utils.nested import index, map_leaves, num_rows, to_tensors
 
 
 class Agent(BaseAgent):
-    """Recurrent PPO for Discrete and Box actions on vectors of observations.
+    """Recurrent PPO for actions and observations of every kind; ``Dict`` may hold action masks.
 
     Raises:
         ValueError: ``train.num_step`` is no multiple of ``agent.sequence``.
@@ -60,11 +34,11 @@ class Agent(BaseAgent):
                 f"agent.sequence: got {self.L} for train.num_step={num_step}; "
                 "expected a divisor of it"
             )
-        cell, H = config["agent.cell"], config["agent.memory_size"]
+        space, cell, H = self.observation_space, config["agent.cell"], config["agent.memory_size"]
         sizes = config["agent.hidden_sizes"]
-        obs_dim, activation = input_size(self.observation_space), config["agent.activation"]
-        self.actor = RecurrentNet(obs_dim, cell, H, sizes, None, activation)
-        self.critic = RecurrentNet(obs_dim, cell, H, sizes, 1, activation)
+        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        self.actor = RecurrentNet(space, cell, H, sizes, **kinds)
+        self.critic = RecurrentNet(space, cell, H, sizes, 1, **kinds)
         self.head = make_head(
             self.actor.mlp.out_features, self.action_space, device, std0=config["agent.std0"]
         )
@@ -92,18 +66,19 @@ class Agent(BaseAgent):
 
     @torch.no_grad()
     def choose_action(self, x, **kwargs):
-        memory, obs = self.remembered(len(x)), tensorify(x, self.device)[None]  # [1, B, obs]
+        memory = self.remembered(num_rows(x))
+        obs = index(to_tensors(x, self.device), None)  # [1, B, *obs]
         features, actor_state = self.actor(obs, memory[:, 0])
         _, critic_state = self.critic(obs, memory[:, 1])
         self.memory[self.mode] = torch.stack([actor_state, critic_state], 1)
         features = numpify(features[0], np.float32)
-        action = self.head.act(features, self.rng, greedy=not self.training)
+        action = self.head.act(features, self.rng, not self.training, mask=action_mask(x))
         return {"action": action, "memory": numpify(memory, np.float32)}  # before this step
 
     def learn(self, D, timestep=0, **kwargs):
         config, L = self.config, self.L
         D = sorted(D, key=lambda tau: tau.stream)  # one environment's steps stay in order
-        obs, action, memory, reset = (x.to(self.device) for x in sequences(D, L))
+        obs, action, memory, reset = map_leaves(lambda x: x.to(self.device), sequences(D, L))
         with torch.no_grad():
             logprob_old, _, V_old = self.evaluate(obs, action, memory, reset)  # [L, K]
         A = self.advantages(D, V_old)
@@ -118,7 +93,8 @@ class Agent(BaseAgent):
         for _ in range(config["agent.num_epoch"]):
             order = torch.randperm(len(memory), device=self.device)
             for k in order.split(max(config["agent.batch_size"] // L, 1)):
-                logprob, entropy, V = self.evaluate(obs[:, k], action[:, k], memory[k], reset[:, k])
+                obs_k, action_k = index(obs, (slice(None), k)), index(action, (slice(None), k))
+                logprob, entropy, V = self.evaluate(obs_k, action_k, memory[k], reset[:, k])
                 logratio = logprob - logprob_old[:, k]
                 ratio = logratio.exp()
                 clipped = ratio.clamp(1 - clip, 1 + clip)
@@ -149,17 +125,19 @@ class Agent(BaseAgent):
         """Log-probabilities, entropies and values of sequences, ``[L, K]`` each."""
         features, _ = self.actor(obs, memory[:, 0], reset)
         V, _ = self.critic(obs, memory[:, 1], reset)
-        logprob, entropy = self.head.evaluate(features.flatten(0, 1), action.flatten(0, 1))
-        shape = obs.shape[:2]
-        return logprob.view(shape), entropy.view(shape), V.squeeze(-1)
+        mask = action_mask(join(obs))
+        logprob, entropy = self.head.evaluate(join(features), join(action), mask=mask)
+        V = V.squeeze(-1)
+        return logprob.view_as(V), entropy.view_as(V), V
 
     @torch.no_grad()
     def advantages(self, D, V_old):
         """``[L, K]`` generalized advantages."""
         # The critic's state at the last observation: one step on from the last that is known.
-        obs = np.stack([tau.observations[-2:] for tau in D], 1)  # [2, M, obs]
+        last_two = [index(tau.observations, slice(-2, None)) for tau in D]
+        obs = map_leaves(lambda *parts: np.stack(parts, 1), *last_two)  # [2, M, *obs]
         memory = np.stack([tau.extras["memory"][-1, 1] for tau in D])  # [M, 2 H]
-        last_V, _ = self.critic(tensorify(obs, self.device), tensorify(memory, self.device))
+        last_V, _ = self.critic(to_tensors(obs, self.device), tensorify(memory, self.device))
         A = gae(
             self.config["agent.gamma"],
             self.config["agent.lam"],
@@ -186,13 +164,12 @@ def sequences(D, L):
     """Trajectories, ordered by stream, as ``K`` sequences of ``L`` steps.
 
     Returns:
-        tuple: tensors; observations ``[L, K, obs]``, actions ``[L, K, *action]``, memory before the
-        first step of each ``[K, 2, 2 H]``, and where else episodes begin, ``[L, K]`` bool.
+        tuple: tensors; observations ``[L, K, *obs]``, actions ``[L, K, *action]``, memory before
+        the first step of each ``[K, 2, 2 H]``, and where else episodes begin, ``[L, K]`` bool.
     """
     cut = lambda x: np.stack(np.split(x, len(x) // L), 1)  # [N, ...] -> [L, K, ...]
-    obs = cut(np.concatenate([tau.observations[:-1] for tau in D]))
-    action = cut(np.concatenate([tau.actions for tau in D]))
     memory = cut(np.concatenate([tau.extras["memory"] for tau in D]))[0]
     begins = cut(np.concatenate([np.arange(tau.T) == 0 for tau in D]))
     begins[0] = False  # the memory is that after the beginning
-    return tensorify(obs, "cpu"), *(torch.from_numpy(x) for x in (action, memory, begins))
+    obs, action = map_leaves(cut, observations(D)), map_leaves(cut, actions(D))
+    return to_tensors((obs, action, memory, begins), "cpu")

@@ -7,25 +7,25 @@ Schulman et al., 2016 (arXiv:1506.02438).
 import numpy as np
 import torch
 from gymnasium.spaces import Box, Discrete
-from torch import nn
+from lagom.algorithms.on_policy import head_options, regress
+from lagom.algorithms.trpo.natural_gradient import conjugate_gradient, fisher_product, flat_grad
 from torch.distributions import kl_divergence
-from torch.nn import functional as F
 
 from lagom import BaseAgent
 from lagom.data import actions, last_observations, observations
 from lagom.metric import gae
 from lagom.networks import Module, action_mask, make_encoder, make_head
 from lagom.utils import numpify, tensorify
-from lagom.utils.nested import index, to_tensors
+from lagom.utils.nested import to_tensors
 
 
 class Actor(Module):
     """Observations to action distributions."""
 
-    def __init__(self, trunk, action_space, device, std0):
+    def __init__(self, trunk, action_space, device, **options):
         super().__init__()
         self.trunk = trunk
-        self.head = make_head(trunk.out_features, action_space, device, std0=std0)
+        self.head = make_head(trunk.out_features, action_space, device, **options)
         self.to(device)
 
     def forward(self, obs):
@@ -51,7 +51,7 @@ class Agent(BaseAgent):
         space, sizes = self.observation_space, config["agent.hidden_sizes"]
         kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
         trunk = make_encoder(space, sizes, **kinds)
-        self.actor = Actor(trunk, self.action_space, self.device, config["agent.std0"])
+        self.actor = Actor(trunk, self.action_space, self.device, **head_options(config))
         self.critic = make_encoder(space, sizes, 1, **kinds).to(self.device)
         self.optimizer = torch.optim.Adam(
             [self.critic.flat], lr=config["agent.critic_lr"], fused=True
@@ -70,23 +70,22 @@ class Agent(BaseAgent):
         return {**row, "value_loss": self.fit_critic(obs, target)}
 
     def improve_policy(self, obs, action, A):
-        """One step of the policy; what came of it."""
+        """One step of the policy; what came of it.
+
+        The damping counts in the step's length, as in Schulman's modular_rl and in sb3-contrib: the
+        divergence stays below ``agent.max_kl`` by the share that damping has in the curvature.
+        """
         config, actor = self.config, self.actor
         parameters = list(actor.parameters())
-        policy = actor(obs)
-        with torch.no_grad():
-            policy_old = actor(obs)
-            logprob_old = policy_old.log_prob(action)  # [N]
-        gain = ((policy.log_prob(action) - logprob_old).exp() * A).mean()  # eq. 14
+        policy_old = actor(obs)
+        logprob = policy_old.log_prob(action)
+        logprob_old = logprob.detach()
+        gain = ((logprob - logprob_old).exp() * A).mean()  # eq. 14
         g = flat_grad(gain, parameters, retain_graph=True)  # [P]
-        kl_grad = flat_grad(kl_divergence(policy_old, policy).mean(), parameters, create_graph=True)
-
-        def fisher(v):  # F v + damping v: the KL's second derivative is the Fisher matrix
-            Fv = flat_grad((kl_grad * v).sum(), parameters, retain_graph=True)
-            return Fv + config["agent.damping"] * v
-
-        direction = conjugate_gradient(fisher, g, config["agent.num_cg_step"])  # F^-1 g
-        curvature = (direction @ fisher(direction)).clamp(min=1e-12)
+        fisher = fisher_product(policy_old, parameters)
+        damped = lambda v: fisher(v) + config["agent.damping"] * v
+        direction = conjugate_gradient(damped, g, config["agent.num_cg_step"])  # F^-1 g
+        curvature = (direction @ damped(direction)).clamp(min=1e-12)
         step = (2 * config["agent.max_kl"] / curvature).sqrt() * direction  # appendix C
 
         x, gain_old, scale = actor.to_vec().detach(), gain.detach(), 1.0
@@ -112,16 +111,8 @@ class Agent(BaseAgent):
 
     def fit_critic(self, obs, target):
         """Epochs of regression; the mean of their losses."""
-        config, losses = self.config, []
-        for _ in range(config["agent.num_epoch"]):
-            order = torch.randperm(len(target), device=self.device)
-            for i in order.split(config["agent.batch_size"]):
-                loss = F.mse_loss(self.critic(index(obs, i)).squeeze(-1), target[i])
-                self.optimizer.zero_grad()
-                loss.backward()
-                self.optimizer.step()
-                losses.append(loss.detach())
-        return torch.stack(losses).mean().item()
+        num_epoch, size = self.config["agent.num_epoch"], self.config["agent.batch_size"]
+        return regress(self.critic, self.optimizer, obs, target, num_epoch, size)
 
     @torch.no_grad()
     def advantages(self, D, obs):
@@ -139,32 +130,3 @@ class Agent(BaseAgent):
         )
         A = tensorify(A, self.device)
         return A, V + A
-
-
-def flat_grad(y, parameters, **kwargs):
-    """The gradient of the scalar ``y`` as one vector ``[P]``; ``kwargs`` as of autograd."""
-    grads = torch.autograd.grad(y, parameters, **kwargs)
-    return nn.utils.parameters_to_vector([g.contiguous() for g in grads])
-
-
-def conjugate_gradient(product, b, num_step, tolerance=1e-10):
-    """Solve ``A x = b`` for a symmetric, positive definite ``A``, given by its products.
-
-    Args:
-        product (callable): ``v`` to ``A v``.
-        b (Tensor): ``[P]``.
-        num_step (int): products at most.
-        tolerance (float): of the squared norm of what is left of ``b``.
-    """
-    x, r = torch.zeros_like(b), b.clone()
-    p, rr = r.clone(), r @ r
-    for _ in range(num_step):
-        if rr < tolerance:
-            break
-        Ap = product(p)
-        alpha = rr / (p @ Ap)
-        x = x + alpha * p
-        r = r - alpha * Ap
-        rr_old, rr = rr, r @ r
-        p = r + rr / rr_old * p
-    return x

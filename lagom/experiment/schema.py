@@ -18,6 +18,7 @@ _CHOICES = {
     "agent.cnn": ["auto", "nature", "impala", "small"],
     "agent.noise": ["gaussian", "ou"],
     "agent.optimizer": ["rmsprop", "adam"],
+    "agent.gradient": ["auto", "autograd"],
     "agent.cell": ["lstm", "lnlstm"],
 }
 _ANY = {"name", "seeds", "seed", "experiment", "sweep", "env.size"}
@@ -32,7 +33,6 @@ _RANGES = {  # key -> (text, condition)
             *("replay.capacity", "replay.n_step"),
             *("agent.batch_size", "agent.num_epoch", "agent.policy_delay", "agent.num_critic"),
             *("agent.num_cg_step", "agent.num_backtrack", "agent.memory_size", "agent.sequence"),
-            "agent.sde_every",
         ],
         ("at least 1", lambda x: x >= 1),
     ),
@@ -42,7 +42,7 @@ _RANGES = {  # key -> (text, condition)
             *("eval.every", "checkpoint.every", "train.warmup", "env.noop"),
             *("agent.entropy_coef", "agent.value_coef", "agent.value_clip", "agent.target_kl"),
             *("agent.noise_scale", "agent.target_noise", "agent.renorm_warmup", "agent.drop"),
-            *("agent.lag", "agent.damping"),
+            *("agent.lag", "agent.damping", "agent.sde_every"),
         ],
         ("at least 0", lambda x: x >= 0),
     ),

@@ -10,6 +10,7 @@ from lagom.networks.make import make_cnn, make_fc, make_transposed_cnn
 from lagom.networks.mdn import MDNHead
 from lagom.networks.module import Module
 from lagom.networks.rnn import LayerNormLSTMCell, LSTMLayer, StackedLSTM, make_lnlstm
+from lagom.networks.sde import KeptNoise, StateDependentHead, marginal_logstd
 
 __all__ = [
     "MLP",
@@ -17,6 +18,7 @@ __all__ = [
     "CategoricalHead",
     "DiagGaussianHead",
     "Encoder",
+    "KeptNoise",
     "LSTMLayer",
     "LayerNormLSTMCell",
     "Linear",
@@ -25,6 +27,7 @@ __all__ = [
     "MultiCategoricalHead",
     "NestedHead",
     "StackedLSTM",
+    "StateDependentHead",
     "TanhGaussianHead",
     "action_mask",
     "check_mask",
@@ -37,5 +40,6 @@ __all__ = [
     "make_image_network",
     "make_lnlstm",
     "make_transposed_cnn",
+    "marginal_logstd",
     "ortho_init",
 ]

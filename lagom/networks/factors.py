@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from lagom.networks.heads import FORBIDDEN, CategoricalHead, DiagGaussianHead, draw
 from lagom.networks.layers import Linear, ortho_init
 from lagom.networks.module import Module
+from lagom.networks.sde import StateDependentHead
 from lagom.utils import nested
 
 
@@ -135,26 +136,45 @@ class NestedHead(Module):
         return nested.map_leaves(lambda i: self.heads[i].act(features, rng, greedy), self.tree)
 
 
-def make_head(feature_dim, action_space, device, **kwargs):
+def make_head(feature_dim, action_space, device, sde=None, **kwargs):
     """The head that fits ``action_space``; of ``kwargs`` (``std0``) heads take what they know.
+
+    Args:
+        feature_dim (int): size of the features.
+        action_space (Space): of single actions.
+        device (torch.device): where the parameters live.
+        sde (dict, optional): ``logstd0`` and ``every`` of :class:`StateDependentHead`, for noise
+            that depends on the state; actions are then ``Box``, or ``Dict`` and ``Tuple`` of these.
+        **kwargs: go to the heads.
 
     Raises:
         ValueError: no head serves this space.
     """
+    if isinstance(action_space, spaces.Dict | spaces.Tuple) and len(action_space.spaces):
+        return NestedHead(feature_dim, action_space, device, sde=sde, **kwargs)
+    if sde is not None:
+        if not _is_vector(action_space):
+            raise ValueError(
+                f"agent.sde: got actions {action_space}; expected Box with one axis, or Dict and "
+                "Tuple of these; noise that depends on the state needs numbers to add it to"
+            )
+        return StateDependentHead(feature_dim, action_space.shape[0], device, **sde)
     if isinstance(action_space, spaces.Discrete) and action_space.start == 0:
         return CategoricalHead(feature_dim, int(action_space.n), device, **kwargs)
-    if isinstance(action_space, spaces.Box) and len(action_space.shape) == 1:
+    if _is_vector(action_space):
         return DiagGaussianHead(feature_dim, action_space.shape[0], device, **kwargs)
     if isinstance(action_space, spaces.MultiDiscrete) and _begins_at_0(action_space):
         return MultiCategoricalHead(feature_dim, action_space.nvec, device, **kwargs)
     if isinstance(action_space, spaces.MultiBinary) and len(action_space.shape) == 1:
         return BernoulliHead(feature_dim, action_space.shape[0], device, **kwargs)
-    if isinstance(action_space, spaces.Dict | spaces.Tuple) and len(action_space.spaces):
-        return NestedHead(feature_dim, action_space, device, **kwargs)
     raise ValueError(
         f"action space: got {action_space}; expected Discrete or MultiDiscrete from 0, Box or "
         "MultiBinary with one axis, or Dict and Tuple of these"
     )
+
+
+def _is_vector(space):
+    return isinstance(space, spaces.Box) and len(space.shape) == 1
 
 
 def _begins_at_0(space):

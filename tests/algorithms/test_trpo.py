@@ -6,7 +6,8 @@ import probes
 import pytest
 import torch
 from configs import flat_config
-from lagom.algorithms.trpo.agent import Agent, conjugate_gradient, flat_grad
+from lagom.algorithms.trpo.agent import Agent
+from lagom.algorithms.trpo.natural_gradient import flat_grad
 from torch.distributions import kl_divergence
 
 from lagom import OnPolicyEngine, Trajectory
@@ -91,31 +92,6 @@ def batch(action_type, seed=1):
             )
         )
     return D
-
-
-def test_conjugate_gradients_solve_the_system():
-    rng = np.random.default_rng(0)
-    M = torch.tensor(rng.normal(size=(6, 6)))
-    A, b = M @ M.T + torch.eye(6), torch.tensor(rng.normal(size=6))
-    calls = []
-
-    def product(v):
-        calls.append(v)
-        return A @ v
-
-    x = conjugate_gradient(product, b, 10)
-    torch.testing.assert_close(x, torch.linalg.solve(A, b))
-    assert len(calls) <= 7  # as many as there are dimensions, and rounding
-    assert (A @ conjugate_gradient(product, b, 2) - b).norm() < b.norm()  # not yet
-    torch.testing.assert_close(conjugate_gradient(product, 0 * b, 3), 0 * b)
-
-
-def test_gradient_is_one_vector():
-    x, y = torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([[3.0]], requires_grad=True)
-
-    torch.testing.assert_close(
-        flat_grad((x**2).sum() * y.sum(), [x, y]), torch.tensor([6.0, 12, 5])
-    )
 
 
 @pytest.mark.parametrize(

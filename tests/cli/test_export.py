@@ -32,6 +32,26 @@ CASES = [
 ]
 
 
+def test_noise_that_depends_on_the_state_is_left_out(tmp_path):
+    write_run(tmp_path / "0/1", "a2c", "Pendulum-v1", **{"agent.sde": True})
+    agent, normalize = read_policy(tmp_path / "0/1/policy")
+    policy = GreedyPolicy(agent, _moments(tmp_path / "0/1/policy"))
+    _check(agent, normalize, policy)
+
+
+@pytest.mark.parametrize(
+    ("algo", "values", "message"),
+    [
+        ("recurrent_ppo", {}, "its network takes more than observations"),
+        ("sac", {"agent.sde": True}, "no ONNX for actions of StateDependentHead"),
+    ],
+)
+def test_policies_of_which_there_is_no_graph(tmp_path, algo, values, message):
+    write_run(tmp_path / "0/1", algo, "Pendulum-v1", **values)
+    with pytest.raises(ValueError, match=message):
+        to_onnx(tmp_path / "0/1/policy")
+
+
 @pytest.mark.parametrize(("algo", "env"), CASES)
 def test_the_graph_acts_as_the_agent(tmp_path, algo, env):
     write_run(tmp_path / "0/1", algo, env)
