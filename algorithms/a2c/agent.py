@@ -78,7 +78,9 @@ class Agent(BaseAgent):
         V = self.critic(obs).squeeze(-1)  # [N]
         A, target = self.advantages(D, obs, action, logprob.detach(), V.detach())
         if config["agent.normalize_advantage"]:
-            A = (A - A.mean()) / (A.std(correction=0) + 1e-8)
+            # Centered, actions that V-trace's weights have silenced would speak again.
+            center = 0.0 if config["agent.lag"] > 0 else A.mean()
+            A = (A - center) / (A.std(correction=0) + 1e-8)
 
         policy_loss = -(logprob * A).mean()
         value_loss = F.mse_loss(V, target)

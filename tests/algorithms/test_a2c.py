@@ -202,6 +202,21 @@ def test_stale_data_are_corrected_by_vtrace():
         i += tau.T
 
 
+def test_actions_without_weight_have_no_say_in_the_policy(monkeypatch):
+    agent, _ = make(probes.MatchDiscrete, "agent.lag=2")
+    D = batch()
+    obs = torch.tensor(np.concatenate([tau.observations[:-1] for tau in D]))
+    action = torch.tensor(np.concatenate([tau.actions for tau in D]))
+    A = torch.zeros(len(obs))  # V-trace's weights are in it: all but two of them are 0
+    A[0], A[2] = 2.0, -1.0
+    monkeypatch.setattr(agent, "advantages", lambda *args: (A, torch.zeros(len(obs))))
+    logprob = agent.actor.evaluate(obs, action)[0].detach()
+
+    loss = agent.learn(D)["policy_loss"]
+    expected = -(2 * logprob[0] - logprob[2]) / A.std(correction=0) / len(obs)
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+
+
 # One run
 
 
