@@ -93,6 +93,14 @@ def tensors(D, device):
     return obs, action, reward, next_obs, tensorify(D["discount"] * ~D["terminated"], device)
 
 
+def arrays(D):
+    """The same without torch: float32, but for ``action``, which stays as it is."""
+    names = "observation", "reward", "next_observation"
+    obs, reward, next_obs = (np.asarray(D[name], np.float32) for name in names)
+    discount = np.asarray(D["discount"] * ~D["terminated"], np.float32)
+    return obs, D["action"], reward, next_obs, discount
+
+
 def make_log_alpha(alpha, device):
     """The logarithm of the temperature ``agent.alpha``, a parameter; ``auto`` begins at 1."""
     value = 0.0 if alpha == "auto" else math.log(alpha)
@@ -106,12 +114,17 @@ class FusedAdam(torch.optim.Adam):
     """
 
     def step(self, closure=None):
-        """One step; the first one, which makes the moments, is torch's own."""
+        """One step; what torch puts around it, such as hooks, is there."""
+        return super().step(closure) if closure is not None else self.move()
+
+    def move(self):
+        """One step, and nothing else."""
         (group,) = self.param_groups
         (x,) = group["params"]
-        state = self.state.get(x)
-        if closure is not None or not state:
-            return super().step(closure)
+        state = self.state[x]
+        if not state:  # as torch begins
+            state["step"] = torch.zeros((), device=x.device)
+            state.update({key: torch.zeros_like(x) for key in ("exp_avg", "exp_avg_sq")})
         beta1, beta2 = group["betas"]
         names = ("lr", "eps", "weight_decay", "amsgrad", "maximize")
         with torch.no_grad():

@@ -12,6 +12,7 @@ lagom runs its engine as a job does.  The peers are to be installed where this r
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -225,12 +226,14 @@ def main():
         return
     if args.workload == "dqn" and args.peer == "skrl":
         parser.error("dqn is compared with sb3 only")
+    threads = {f"{name}_NUM_THREADS": str(args.threads) for name in ("OMP", "OPENBLAS", "MKL")}
     words = ["--workload", args.workload, "--threads", str(args.threads), "--one"]
     speeds, floors = {"lagom": [], args.peer: []}, []
     for _ in range(args.rounds):
         for name, values in speeds.items():
             command = [sys.executable, __file__, *words, name]
-            out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+            env, pipe = os.environ | threads, subprocess.PIPE
+            out = subprocess.run(command, stdout=pipe, text=True, check=True, env=env).stdout
             values.append(json.loads(out.strip().splitlines()[-1])["speed"])
         if args.workload != "dqn":
             floors.append(floor(args.workload))

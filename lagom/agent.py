@@ -13,7 +13,8 @@ class BaseAgent(Module, ABC):
     """Base class of all agents: networks, ``choose_action`` and ``learn``.
 
     An agent is a torch module: ``train()`` and ``eval()`` switch between exploring and greedy
-    actions, and ``state_dict`` holds, beside the parameters, its optimizers and its generator.
+    actions, and ``state_dict`` holds, beside the parameters, its generator, its optimizers, and
+    whatever else among its attributes has ``state_dict`` and ``load_state_dict``.
 
     Args:
         config (dict): flat configuration, only read.
@@ -78,16 +79,27 @@ class BaseAgent(Module, ABC):
             if isinstance(value, torch.optim.Optimizer)
         }
 
+    @property
+    def _others(self):
+        """What has a state beside optimizers, networks and the environment."""
+        known = {"env", *self.optimizers}
+        has_state = lambda x: hasattr(x, "state_dict") and hasattr(x, "load_state_dict")
+        return {k: x for k, x in vars(self).items() if k not in known and has_state(x)}
+
     def get_extra_state(self):
         """What ``state_dict`` holds beside parameters and buffers."""
-        optimizers = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
-        return {"optimizers": optimizers, "rng": self.rng.bit_generator.state}
+        states = {name: x.state_dict() for name, x in (self.optimizers | self._others).items()}
+        optimizers = {name: states.pop(name) for name in self.optimizers}
+        return {"optimizers": optimizers, "rng": self.rng.bit_generator.state, **states}
 
     def set_extra_state(self, state):
-        """Restore optimizers and generator, bit by bit."""
+        """Restore all of these, bit by bit."""
         self.rng.bit_generator.state = state["rng"]
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+        for name, x in self._others.items():
+            if name in state:  # it may be newer than the checkpoint
+                x.load_state_dict(state[name])
 
 
 class RandomAgent(BaseAgent):

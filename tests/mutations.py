@@ -139,7 +139,17 @@ MUTATIONS = {
         ("constant targets, well explained", "unexplained > 0, 0.0,", "unexplained > 0, 1.0,"),
     ],
     "networks/backprop.py": [
-        ("the slope of activations is forgotten", "dy *= self.slope(x)", "dy *= 1"),
+        ("the slope of activations is forgotten", "dy * self.slope(y)", "dy"),
+        (
+            "and of large ones",
+            "self.large_slope(torch.from_numpy(dy),",
+            "torch.maximum(torch.from_numpy(dy),",
+        ),
+        (
+            "inputs' gradients are of other rows",
+            "self.values[n][rows]",
+            "self.values[n][: len(dy)]",
+        ),
         ("Adam's second moment begins at zero", "x *= 1 / math.sqrt(1 - beta2**t)", "x *= 1"),
         ("entropy is maximized the other way", "d_logits *= -d_entropy", "d_logits *= d_entropy"),
     ],

@@ -4,9 +4,12 @@ Lillicrap et al., Continuous control with deep reinforcement learning, 2015 (arX
 """
 
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import torch
+from lagom.algorithms.by_hand import Choice
+from lagom.algorithms.ddpg.closed_form import ClosedForm
 from lagom.algorithms.off_policy import (
     Critics,
     DeterministicActor,
@@ -15,6 +18,7 @@ from lagom.algorithms.off_policy import (
     adam,
     tensors,
 )
+from lagom.algorithms.off_policy_check import disagreement
 from torch.nn import functional as F
 
 from lagom import BaseAgent
@@ -35,12 +39,17 @@ class Agent(BaseAgent):
         self.actor_optimizer = adam(self.actor.flat, config["agent.lr"])
         self.critic_optimizer = adam(self.critic.flat, config["agent.lr"])
         self.noise = Noise(config)
+        self.choice = Choice(ClosedForm)  # a copy of step(), faster
 
     def choose_action(self, x, **kwargs):
         action = self.actor.numpy(x)
         return {"action": self.noise(action, self.rng) if self.training else action}
 
     def learn(self, D, timestep=0, **kwargs):
+        return self.choice(self, partial(disagreement, self, D))(D)
+
+    def step(self, D):
+        """One update from a sample, of everything."""
         obs, action, reward, next_obs, discount = tensors(D, self.device)
 
         with torch.no_grad():
@@ -65,10 +74,3 @@ class Agent(BaseAgent):
         if "weight" in D:
             out["td_error"] = numpify(target - Q, np.float32)
         return out
-
-    def get_extra_state(self):
-        return {**super().get_extra_state(), "noise": self.noise.state_dict()}
-
-    def set_extra_state(self, state):
-        super().set_extra_state(state)
-        self.noise.load_state_dict(state["noise"])

@@ -6,18 +6,22 @@ Schaul et al., 2016 (arXiv:1511.05952).  n-step targets: Hessel et al., 2018 (ar
 """
 
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import torch
 from gymnasium.spaces import Discrete
-from lagom.algorithms.off_policy import adam
+from lagom.algorithms.by_hand import Choice
+from lagom.algorithms.dqn.closed_form import ClosedForm
+from lagom.algorithms.off_policy import adam, tensors
+from lagom.algorithms.off_policy_check import disagreement
 from torch.nn import functional as F
 
 from lagom import BaseAgent
 from lagom.networks import Linear, Module, action_mask, make_encoder
 from lagom.transform import LinearSchedule
 from lagom.utils import numpify, tensorify
-from lagom.utils.nested import num_rows, to_tensors
+from lagom.utils.nested import num_rows
 
 
 class QNetwork(Module):
@@ -35,6 +39,14 @@ class QNetwork(Module):
         if self.value is None:
             return A
         return self.value(features) + A - A.mean(-1, keepdim=True)  # Wang et al., eq. 9
+
+    def numpy(self, obs):
+        """The same on arrays, without autograd."""
+        features = self.trunk.numpy(obs)
+        A = self.advantage.numpy(features)
+        if self.value is None:
+            return A
+        return self.value.numpy(features) + A - A.mean(-1, keepdims=True)
 
     def greedy(self, obs):
         """The best actions ``[B]`` for arrays ``[B, *obs]``; V does not change the order."""
@@ -64,6 +76,7 @@ class Agent(BaseAgent):
         # In a tuple, past nn.Module: vectors of parameters are no parameters of their own.
         self.flats = (self.Q_target.flat, self.Q.flat)
         self.optimizer = adam(self.Q.flat, config["agent.lr"])
+        self.choice = Choice(ClosedForm)  # a copy of step(), several times faster
         self.epsilon = LinearSchedule(
             1.0,
             config["agent.epsilon"],
@@ -75,6 +88,8 @@ class Agent(BaseAgent):
             return {"action": self.Q.greedy(x)}
         B = num_rows(x)
         explores = self.rng.random(B) < self.epsilon(timestep)
+        if not explores.any():
+            return {"action": self.Q.greedy(x)}
         action = self.random_actions(B, action_mask(x))
         if not explores.all():  # at the beginning there is mostly no need for the network
             action = np.where(explores, action, self.Q.greedy(x))
@@ -87,11 +102,13 @@ class Agent(BaseAgent):
         return np.where(mask, self.rng.random(mask.shape), -1.0).argmax(-1)
 
     def learn(self, D, timestep=0, **kwargs):
-        config, device, (flat_target, flat) = self.config, self.device, self.flats
-        obs, next_obs = (to_tensors(D[key], device) for key in ("observation", "next_observation"))
-        action = torch.as_tensor(D["action"], device=device)[:, None]  # [N, 1]
-        reward = tensorify(D["reward"], device)
-        discount = tensorify(D["discount"] * ~D["terminated"], device)
+        out = self.choice(self, partial(disagreement, self, D))(D)
+        return {**out, "epsilon": float(self.epsilon(timestep))}
+
+    def step(self, D):
+        """One step down the gradient of the loss of a sample, and of the target network after."""
+        config, (flat_target, flat) = self.config, self.flats
+        obs, action, reward, next_obs, discount = tensors(D, self.device)
 
         with torch.no_grad():
             Q_next = self.Q_target(next_obs)  # [N, num_action]
@@ -100,10 +117,10 @@ class Agent(BaseAgent):
                 chooses = chooses.masked_fill(mask == 0, -torch.inf)
             V_next = Q_next.gather(1, chooses.argmax(1, keepdim=True)).squeeze(1)
             target = reward + discount * V_next  # van Hasselt et al., eq. 4
-        Q = self.Q(obs).gather(1, action).squeeze(1)  # [N]
+        Q = self.Q(obs).gather(1, action.long()[:, None]).squeeze(1)  # [N]
         losses = F.smooth_l1_loss(Q, target, reduction="none")
         if "weight" in D:
-            losses = losses * tensorify(D["weight"], device)
+            losses = losses * tensorify(D["weight"], self.device)
         loss = losses.mean()
 
         self.Q.zero_grad()
@@ -114,7 +131,6 @@ class Agent(BaseAgent):
             flat_target.lerp_(flat, config["agent.tau"])
             row = torch.stack([loss, Q.mean(), grad_norm]).tolist()
         out = dict(zip(["loss", "Q", "grad_norm"], row, strict=True))
-        out["epsilon"] = float(self.epsilon(timestep))
         if "weight" in D:
             out["td_error"] = numpify(target - Q, np.float32)
         return out

@@ -1,16 +1,11 @@
-"""PPO's step by hand, for plain networks on the CPU.
-
-What an agent does with a minibatch is said by ``step`` and ``loss`` in ``agent.py``; what is here
-does the same several times faster, in NumPy.  ``choice.py`` sees to it that it is the same.
-"""
+"""PPO's step by hand, for plain networks on the CPU; see :mod:`lagom.algorithms.by_hand`."""
 
 import numpy as np
 import torch
-from torch import nn
+from lagom.algorithms.by_hand import is_plain, is_plain_adam
 
-from lagom.networks import MLP, CategoricalHead, DiagGaussianHead, Linear
+from lagom.networks import CategoricalHead, DiagGaussianHead
 from lagom.networks.backprop import (
-    SLOPES,
     AdamArrays,
     CategoricalBackprop,
     DiagGaussianBackprop,
@@ -18,28 +13,23 @@ from lagom.networks.backprop import (
 )
 
 _HEADS = {CategoricalHead: CategoricalBackprop, DiagGaussianHead: DiagGaussianBackprop}
-_PLAIN = {MLP, Linear, nn.ModuleList, *_HEADS}
-
-
-def applies(agent):
-    """Whether ``agent`` is of the kind: two plain networks, one of two heads, float32, CPU."""
-    nets = agent.actor, agent.critic, agent.head
-    own = [p for net in nets for p in net.parameters()]
-    return (
-        all(type(m) in _PLAIN for net in nets for m in net.modules())
-        and not agent.is_shared
-        and agent.actor.out is None
-        and all(net.activation in SLOPES for net in nets[:2])
-        and {id(p) for p in own} == {id(p) for p in agent.parameters()}
-        and all(p.requires_grad and p.is_cpu and p.dtype == torch.float32 for p in own)
-        and type(agent.optimizer) is torch.optim.Adam
-        and not agent.optimizer._optimizer_step_pre_hooks
-        and not agent.optimizer._optimizer_step_post_hooks
-    )
 
 
 class ClosedForm:
     """The arrays of an agent, where they are now: for one ``learn``."""
+
+    lasts = False  # arrays of the optimizer may be others in the next one
+
+    @staticmethod
+    def applies(agent):
+        """Whether ``agent`` has two plain networks, one of two heads, and plain Adam."""
+        return (
+            type(agent.head) in _HEADS
+            and not agent.is_shared
+            and is_plain(agent, [agent.actor, agent.critic], [agent.head])
+            and agent.actor.out is None
+            and is_plain_adam(agent.optimizer)
+        )
 
     def __init__(self, agent):
         self.head = _HEADS[type(agent.head)](agent.head)

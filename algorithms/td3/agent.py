@@ -5,9 +5,11 @@ Fujimoto et al., Addressing Function Approximation Error in Actor-Critic Methods
 """
 
 from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import torch
+from lagom.algorithms.by_hand import Choice
 from lagom.algorithms.off_policy import (
     Critics,
     DeterministicActor,
@@ -16,6 +18,8 @@ from lagom.algorithms.off_policy import (
     adam,
     tensors,
 )
+from lagom.algorithms.off_policy_check import disagreement
+from lagom.algorithms.td3.closed_form import ClosedForm
 from torch.nn import functional as F
 
 from lagom import BaseAgent
@@ -36,6 +40,7 @@ class Agent(BaseAgent):
         self.actor_optimizer = adam(self.actor.flat, config["agent.lr"])
         self.critic_optimizer = adam(self.critics.flat, config["agent.lr"])
         self.noise = Noise(config)
+        self.choice = Choice(ClosedForm)  # a copy of step(), faster
         self.num_update = 0
         self.actor_loss = 0.0  # of the last update of the actor
 
@@ -44,6 +49,10 @@ class Agent(BaseAgent):
         return {"action": self.noise(action, self.rng) if self.training else action}
 
     def learn(self, D, timestep=0, **kwargs):
+        return self.choice(self, partial(disagreement, self, D))(D)
+
+    def step(self, D):
+        """One update from a sample, of everything."""
         config = self.config
         obs, action, reward, next_obs, discount = tensors(D, self.device)
 
@@ -81,10 +90,9 @@ class Agent(BaseAgent):
             self.actor_target.flat.lerp_(self.actor.flat, self.config["agent.tau"])
 
     def get_extra_state(self):
-        own = {"noise": self.noise.state_dict(), "num_update": self.num_update}
-        return {**super().get_extra_state(), **own, "actor_loss": self.actor_loss}
+        own = {"num_update": self.num_update, "actor_loss": self.actor_loss}
+        return {**super().get_extra_state(), **own}
 
     def set_extra_state(self, state):
         super().set_extra_state(state)
-        self.noise.load_state_dict(state["noise"])
         self.num_update, self.actor_loss = state["num_update"], state["actor_loss"]

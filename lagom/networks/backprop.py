@@ -1,11 +1,12 @@
-"""Gradients of small networks by hand, on arrays in the memory of the parameters.
+"""Gradients of plain networks by hand, on arrays in the memory of the parameters.
 
 A minibatch of 64 through layers of 64 is arithmetic of 50 us, under a multiple of that in calls of
 torch and its autograd.  What is here does the same in NumPy: ``forward`` remembers what
-``backward`` needs, and ``backward`` overwrites the gradients of the parameters.
+``backward`` needs, and ``backward`` overwrites the gradients of the parameters.  Only what is large
+goes to kernels of torch, which run on as many threads as the job has, and no more.
 
 Everything is float32 on the CPU.  Parameters and gradients must stay where they are while an object
-of these is in use, as those of an agent do after :attr:`Module.flat`, so make them for one update.
+of these is in use, as those of an agent do after :attr:`Module.flat`.
 """
 
 import math
@@ -13,46 +14,95 @@ import math
 import numpy as np
 import torch
 
-# activation -> its slope where it gave y
-SLOPES = {torch.tanh: lambda y: 1 - y * y, torch.relu: lambda y: y > 0}
+_LARGE_PRODUCT = 2**18  # multiplications, from which on OpenBLAS would use all cores
+_LARGE = 2**14  # numbers, from which on torch's kernels pay
+
+# activation -> (it in place, its slope where it gave y; both for large arrays), likewise on tensors
+SLOPES = {
+    torch.tanh: (np.tanh, lambda y: 1 - y * y, torch.tanh_, torch.ops.aten.tanh_backward),
+    torch.relu: (
+        *(lambda x, out: np.maximum(x, 0, out=out), lambda y: y > 0),
+        *(torch.relu_, lambda dy, y: torch.ops.aten.threshold_backward(dy, y, 0)),
+    ),
+}
+
+
+class LinearBackprop:
+    """A :class:`Linear` layer; ``backward`` needs gradients that are there, and stay in place."""
+
+    def __init__(self, layer):
+        self.weight, self.weight_grad = _arrays(layer.weight)
+        self.bias, self.bias_grad = _arrays(layer.bias)
+
+    def forward(self, x):
+        """``[N, in_features]`` to ``[N, out_features]``, a new array."""
+        self.x = x
+        y = _product(x, self.weight.T)
+        y += self.bias
+        return y
+
+    def backward(self, dy):
+        """Gradients of the parameters from ``dy`` ``[N, out_features]``, that of the outputs."""
+        _product(dy.T, self.x, out=self.weight_grad)
+        np.matmul(np.ones(len(dy), np.float32), dy, out=self.bias_grad)  # the sum, in half the time
+
+    def to_inputs(self, dy):
+        """The gradient of the inputs ``[N, in_features]``."""
+        return _product(dy, self.weight)
 
 
 class MLPBackprop:
-    """An :class:`MLP`, and if it has no last layer, that of a head in its place.
+    """An :class:`MLP`, and if it has no last layer, perhaps that of a head in its place.
 
     Args:
-        mlp (MLP): its parameters have gradients, in place.
+        mlp (MLP): its activation is one of ``SLOPES``.
         out (Linear, optional): a layer on what ``mlp`` gives.
     """
 
     def __init__(self, mlp, out=None):
         out = mlp.out if out is None else out
-        layers = [*mlp.layers, out]
-        self.weights, self.weight_grads = zip(*(_arrays(x.weight) for x in layers), strict=True)
-        self.biases, self.bias_grads = zip(*(_arrays(x.bias) for x in layers), strict=True)
-        self.activation, self.slope = mlp.np_activation, SLOPES[mlp.activation]
+        self.layers = [LinearBackprop(x) for x in (*mlp.layers, *([] if out is None else [out]))]
+        self.activate, self.slope, self.large_activate, self.large_slope = SLOPES[mlp.activation]
+        self.num_activation = len(mlp.layers)  # the first layers are followed by one
 
     def forward(self, x):
         """``[N, in_features]`` to ``[N, out_features]``."""
-        self.inputs = [x]  # of each layer, [N, *]
-        for n, (W, b) in enumerate(zip(self.weights, self.biases, strict=True), 1):
-            x = x @ W.T
-            x += b
-            if n < len(self.weights):
-                x = self.activation(x)
-                self.inputs.append(x)
+        self.values = []  # of the activations
+        for n, layer in enumerate(self.layers):
+            x = layer.forward(x)
+            if n < self.num_activation:
+                if x.size < _LARGE:
+                    self.activate(x, out=x)
+                else:
+                    self.large_activate(torch.from_numpy(x))
+                self.values.append(x)
         return x
 
     def backward(self, dy):
         """Gradients of the parameters from ``dy`` ``[N, out_features]``, that of the outputs."""
-        ones = np.ones(len(dy), np.float32)
-        for n in reversed(range(len(self.weights))):
-            x = self.inputs[n]
-            np.matmul(dy.T, x, out=self.weight_grads[n])
-            np.matmul(ones, dy, out=self.bias_grads[n])  # the sum, in half the time
+        for n, layer in reversed([*enumerate(self.layers)]):
+            dy = self._before_activation(n, dy)
+            layer.backward(dy)
             if n > 0:
-                dy = dy @ self.weights[n]
-                dy *= self.slope(x)
+                dy = layer.to_inputs(dy)
+
+    def to_inputs(self, dy, rows=slice(None)):
+        """The gradient of the inputs ``[N, in_features]``; those of the parameters stay.
+
+        ``rows`` says of which inputs ``dy`` is, if not of all.
+        """
+        for n, layer in reversed([*enumerate(self.layers)]):
+            dy = layer.to_inputs(self._before_activation(n, dy, rows))
+        return dy
+
+    def _before_activation(self, n, dy, rows=slice(None)):
+        """From the gradient of what layer ``n`` with its activation gives, to that without it."""
+        if n == self.num_activation:
+            return dy
+        y = self.values[n][rows]
+        if y.size < _LARGE:
+            return dy * self.slope(y)
+        return self.large_slope(torch.from_numpy(dy), torch.from_numpy(y)).numpy()
 
 
 class CategoricalBackprop:
@@ -170,6 +220,15 @@ class AdamArrays:
         self.parameters -= x
 
 
+def _product(x, y, out=None):
+    """The matrix product of two arrays."""
+    if x.shape[0] * x.shape[1] * y.shape[1] <= _LARGE_PRODUCT:
+        return np.matmul(x, y, out=out)
+    out = None if out is None else torch.from_numpy(out)
+    return torch.mm(torch.from_numpy(x), torch.from_numpy(y), out=out).numpy()
+
+
 def _arrays(parameter):
-    """A parameter and its gradient as arrays, in the same memory."""
-    return parameter.detach().numpy(), parameter.grad.numpy()
+    """A parameter and its gradient, if it has one, as arrays in the same memory."""
+    grad = parameter.grad
+    return parameter.detach().numpy(), None if grad is None else grad.numpy()

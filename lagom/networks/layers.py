@@ -8,9 +8,9 @@ from torch import nn
 
 from lagom.networks.module import Module
 
-ACTIVATIONS = {  # name -> (on tensors, on arrays)
+ACTIVATIONS = {  # name -> (on tensors, on arrays, perhaps in place)
     "tanh": (torch.tanh, np.tanh),
-    "relu": (torch.relu, lambda x: np.maximum(x, 0)),
+    "relu": (torch.relu, lambda x, out=None: np.maximum(x, 0, out=out)),
 }
 
 ORTHOGONAL = (
@@ -80,7 +80,9 @@ class Linear(nn.Linear):
             W = weight.detach().cpu().numpy().T
             b = np.float32(0) if bias is None else bias.detach().cpu().numpy()
             self._shared = (addresses if weight.is_cpu else None, W, b)
-        return x @ W + b
+        y = x @ W
+        y += b
+        return y
 
     def __getstate__(self):
         # A copy's parameters may be put where the original's were: addresses hold for this object.
@@ -141,5 +143,6 @@ class MLP(Module):
     def numpy(self, x):
         """The same on a float32 array, without autograd."""
         for layer in self.layers:
-            x = self.np_activation(layer.numpy(x))
+            x = layer.numpy(x)
+            self.np_activation(x, out=x)
         return x if self.out is None else self.out.numpy(x)

@@ -7,10 +7,10 @@ import probes
 import pytest
 import torch
 from configs import flat_config
-from lagom.algorithms.ppo import choice
+from lagom.algorithms import by_hand
 from lagom.algorithms.ppo.agent import Agent
-from lagom.algorithms.ppo.choice import disagreement
-from lagom.algorithms.ppo.closed_form import ClosedForm, applies
+from lagom.algorithms.ppo.check import disagreement
+from lagom.algorithms.ppo.closed_form import ClosedForm
 
 from lagom import OnPolicyEngine
 from lagom.envs import RecordEpisodeStatistics, make_vec_env
@@ -86,7 +86,7 @@ def test_minibatches_cover_the_batch_once_an_epoch(gradient, monkeypatch):
     agent, engine = make(probes.MatchBox, f"agent.gradient={gradient}")
     seen, owner = [], ClosedForm if gradient == "auto" else Agent
     original = owner.step
-    agent.until_check = 1.0  # no check in between
+    agent.choice.until_check = 1.0  # no check in between
     spy = lambda self, *batch: (seen.append(batch[0]), original(self, *batch))[1]
     monkeypatch.setattr(owner, "step", spy)
     D = engine.runner(agent, engine.env, 16)
@@ -171,12 +171,6 @@ class Scaled(Agent):
         return logprob, entropy, 1.01 * V
 
 
-class Decay(Agent):
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.optimizer.param_groups[0]["weight_decay"] = 0.1
-
-
 class Unclipped(Agent):
     def clip_grad_norm(self, max_norm):
         return super().clip_grad_norm(10 * max_norm)
@@ -189,9 +183,7 @@ class OtherLog(Agent):
 
 
 @pytest.mark.parametrize("env_class", [probes.MatchDiscrete, probes.MatchBox])
-@pytest.mark.parametrize(
-    "kind", [Huber, ClipHigher, LessEntropy, Scaled, Decay, Unclipped, OtherLog]
-)
+@pytest.mark.parametrize("kind", [Huber, ClipHigher, LessEntropy, Scaled, Unclipped, OtherLog])
 def test_who_edits_the_step_gets_the_edit_and_a_warning(env_class, kind):
     agent, engine = make(env_class, kind=kind)
     with pytest.warns(
@@ -202,7 +194,7 @@ def test_who_edits_the_step_gets_the_edit_and_a_warning(env_class, kind):
     other.train(1)
 
     assert torch.equal(agent.to_vec(), expected.to_vec())
-    assert not agent.agrees
+    assert not agent.choice.agrees
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # once is enough
         engine.train(2)
@@ -210,24 +202,24 @@ def test_who_edits_the_step_gets_the_edit_and_a_warning(env_class, kind):
 
 def test_a_disagreement_is_remembered_by_checkpoints():
     agent, _ = make(probes.MatchBox)
-    agent.agrees = False
+    agent.choice.agrees = False
     state = copy.deepcopy(agent.state_dict())
     again, _ = make(probes.MatchBox)
     again.load_state_dict(state)
 
-    assert choice.choose(again, *batch_of(again)[:2]) == again.step
-    del state["_extra_state"]["agrees"]  # as of older checkpoints
-    again.load_state_dict(state)
-    assert again.agrees
+    assert again.choice(again, None) == again.step
+    del state["_extra_state"]["choice"]  # as of older checkpoints
+    older, _ = make(probes.MatchBox)
+    older.load_state_dict(state)
+    assert older.choice.agrees
 
 
-def test_an_error_at_one_look_is_no_disagreement(monkeypatch):
+def test_an_error_at_one_look_is_no_disagreement():
     agent, _ = make(probes.MatchBox)
     looks = []
-    errors = lambda agent, obs, action, look: [1.0, float("nan"), 1e-6][looks.append(look) or look]
-    monkeypatch.setattr(choice, "disagreement", errors)
+    errors = lambda look: [1.0, float("nan"), 1e-6][looks.append(look) or look]
 
-    step = choice.choose(agent, *batch_of(agent)[:2])
+    step = agent.choice(agent, errors)
 
     assert looks == [0, 1, 2]
     assert isinstance(step.__self__, ClosedForm)
@@ -236,8 +228,10 @@ def test_an_error_at_one_look_is_no_disagreement(monkeypatch):
 def test_checks_come_back_now_and_then(monkeypatch):
     _, engine = make(probes.MatchBox)
     checked = []
-    monkeypatch.setattr(choice, "_CHECK_EVERY", 15)  # a learn has 3 x 2.56 minibatches
-    monkeypatch.setattr(choice, "disagreement", lambda *x: checked.append(n) or 0.0)
+    monkeypatch.setattr(by_hand, "_CHECK_EVERY", 15)  # a learn has 3 x 2.56 minibatches
+    monkeypatch.setattr(
+        "lagom.algorithms.ppo.agent.disagreement", lambda *x: checked.append(n) or 0.0
+    )
     for n in range(1, 6):
         engine.train(n)
 
@@ -253,6 +247,7 @@ def test_checks_come_back_now_and_then(monkeypatch):
         lambda agent: agent.register_parameter("more", torch.nn.Parameter(torch.zeros(1))),
         lambda agent: setattr(agent.actor, "activation", torch.sin),
         lambda agent: setattr(agent, "optimizer", torch.optim.SGD([agent.flat], lr=0.1)),
+        lambda agent: agent.optimizer.param_groups[0].update(weight_decay=0.1),
         lambda agent: agent.optimizer.register_step_pre_hook(print),
         lambda agent: agent.optimizer.register_step_post_hook(print),
         lambda agent: torch.nn.utils.parametrizations.weight_norm(agent.actor.layers[0]),
@@ -260,15 +255,15 @@ def test_checks_come_back_now_and_then(monkeypatch):
 )
 def test_other_networks_and_optimizers_are_left_to_autograd(change):
     agent, _ = make(probes.MatchBox)
-    assert applies(agent)
+    assert ClosedForm.applies(agent)
 
     change(agent)
 
-    assert not applies(agent)
-    assert choice.choose(agent, None, None) == agent.step
+    assert not ClosedForm.applies(agent)
+    assert agent.choice(agent, None) == agent.step
 
 
 def test_a_shared_network_is_left_to_autograd():
     agent, _ = make(probes.MatchBox, "agent.shared=true")
 
-    assert not applies(agent)
+    assert not ClosedForm.applies(agent)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lagom.networks import MLP, CategoricalHead, DiagGaussianHead, Linear, Module
+from lagom.networks import MLP, CategoricalHead, DiagGaussianHead, Linear, Module, backprop
 from lagom.networks.backprop import (
     AdamArrays,
     CategoricalBackprop,
@@ -33,7 +33,13 @@ class Pair(Module):
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("sizes", [[], [5], [5, 4]])
 @pytest.mark.parametrize("is_own", [True, False])
-def test_gradients_of_a_network_are_those_of_autograd(activation, sizes, is_own, rng):
+@pytest.mark.parametrize("is_large", [False, True])
+def test_gradients_of_a_network_are_those_of_autograd(
+    activation, sizes, is_own, is_large, rng, monkeypatch
+):
+    if is_large:  # kernels of torch
+        monkeypatch.setattr(backprop, "_LARGE", 0)
+        monkeypatch.setattr(backprop, "_LARGE_PRODUCT", 0)
     mlp = MLP(3, sizes, 2 if is_own else None, activation)
     pair = Pair(mlp, None if is_own else Linear(mlp.out_features, 2))
     pair.flat.grad.fill_(7.0)  # overwritten, not added to
@@ -43,13 +49,36 @@ def test_gradients_of_a_network_are_those_of_autograd(activation, sizes, is_own,
     y = net.forward(x)
     net.backward(dy)
     grad = pair.flat.grad.clone()
+    dx, some = net.to_inputs(dy), net.to_inputs(dy[[4, 1]], [4, 1])
     pair.zero_grad()
-    expected = mlp(torch.from_numpy(x))
+    inputs = torch.from_numpy(x).requires_grad_()
+    expected = mlp(inputs)
     expected = expected if is_own else pair.out(expected)
     expected.backward(torch.from_numpy(dy))
 
     np.testing.assert_allclose(y, expected.detach(), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(grad, pair.flat.grad, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(dx, inputs.grad, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(some, inputs.grad[[4, 1]], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_network_may_end_with_an_activation(activation, rng):
+    mlp, x, dy = MLP(3, [5, 4], None, activation), normal(rng, 6, 3), normal(rng, 6, 4)
+    mlp.flat.grad.fill_(7.0)
+    net = MLPBackprop(mlp)
+
+    y = net.forward(x)
+    kept = dy.copy()
+    net.backward(dy)
+    grad = mlp.flat.grad.clone()
+    mlp.zero_grad()
+    expected = mlp(torch.from_numpy(x))
+    expected.backward(torch.from_numpy(dy))
+
+    np.testing.assert_allclose(y, expected.detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(grad, mlp.flat.grad, rtol=1e-4, atol=1e-6)
+    assert np.array_equal(dy, kept)  # what is handed over stays
 
 
 @pytest.mark.parametrize("kind", ["categorical", "gaussian"])

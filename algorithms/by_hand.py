@@ -1,0 +1,135 @@
+"""Steps by hand, several times faster than by autograd: only as long as both do the same.
+
+What an agent does with a minibatch is said by its ``step``, in readable torch.  Beside it, in
+``closed_form.py``, stands a copy in NumPy for plain networks on the CPU.  Who changes ``step`` gets
+the change, by autograd, and a warning that the copy does not follow.
+"""
+
+import copy
+import warnings
+
+import torch
+from lagom.algorithms.off_policy import FusedAdam
+from torch import nn
+
+from lagom.networks import MLP, Linear
+from lagom.networks.backprop import SLOPES
+
+_CHECK_EVERY = 3000  # minibatches; a check costs as much as about thirty
+_TOLERANCE = 1e-3  # relative; rounding gives 1e-5, and 1e-4 where values are in the thousands
+
+
+class Choice:
+    """Which of both makes the steps of an agent.
+
+    The copy does where it applies, and has agreed with ``agent.step`` each time that they were
+    compared: on the first data of each process, and now and then.
+
+    Args:
+        closed_form (type): ``closed_form.applies(agent)`` says whether an agent is of the kind;
+            ``closed_form(agent)`` has ``step``, as of the agent; ``closed_form.lasts`` says whether
+            it is still good for the minibatches of the next call.
+
+    Attributes:
+        agrees (bool): as far as is known.
+        until_check (float): minibatches; not saved, as ``step`` may be edited before a resume.
+    """
+
+    def __init__(self, closed_form):
+        self.closed_form = closed_form
+        self.agrees, self.until_check, self.made = True, 0.0, None
+
+    def __call__(self, agent, disagreement, num=1.0):
+        """The ``step`` for the next ``num`` minibatches.
+
+        Args:
+            agent (Agent): its ``step`` is right by definition.
+            disagreement (function): ``disagreement(look)``, the relative difference between what
+                both do, for ``look`` 0, 1 and 2 with other numbers.
+            num (float): minibatches.
+        """
+        if agent.config["agent.gradient"] == "autograd" or not self.agrees:
+            return agent.step
+        is_due = self.until_check <= 0
+        if is_due or self.made is None or not self.made.lasts:
+            self.made = None
+            if not self.closed_form.applies(agent):
+                return agent.step
+            if is_due and not self._check(agent, disagreement):
+                return agent.step
+            self.made = self.closed_form(agent)
+        self.until_check -= num
+        return self.made.step
+
+    def state_dict(self):
+        """What the next steps depend on."""
+        return {"agrees": self.agrees}
+
+    def load_state_dict(self, state):
+        """Go on from ``state``."""
+        self.agrees = state["agrees"]
+
+    def _check(self, agent, disagreement):
+        self.until_check = _CHECK_EVERY
+        for look in range(3):  # a kink may lie between two roundings, but hardly three times
+            error = disagreement(look)
+            self.agrees = error < _TOLERANCE
+            if self.agrees:
+                return True
+        warnings.warn(
+            f"{agent.config['algo.name']}: what {type(agent).__module__} does with a minibatch and "
+            f"its copy in {self.closed_form.__module__} differ by {error:.1g} (relative); autograd "
+            "is used, which is slower; agent.gradient=autograd chooses that without a warning",
+            stacklevel=4,
+        )
+        return False
+
+
+def is_plain(agent, nets, heads=(), others=()):
+    """Whether ``nets`` are what is written out by hand: an :class:`MLP` each, float32, on the CPU.
+
+    Args:
+        agent (Agent): what follows is to hold all its parameters.
+        nets (list): networks.
+        heads (list): modules on these, of kinds that are known.
+        others (list): parameters.
+    """
+    plain = {MLP, Linear, nn.ModuleList, *map(type, heads)}
+    own = [*others, *(p for net in (*nets, *heads) for p in net.parameters())]
+    return (
+        all(type(m) in plain for net in (*nets, *heads) for m in net.modules())
+        and all(type(net) is MLP and net.activation in SLOPES for net in nets)
+        and {id(p) for p in own} == {id(p) for p in agent.parameters()}
+        and all(p.requires_grad and p.is_cpu and p.dtype == torch.float32 for p in own)
+    )
+
+
+def is_plain_adam(optimizer):
+    """Whether ``optimizer`` is Adam, of one tensor, without variants and hooks."""
+    group = optimizer.param_groups[0]
+    return (
+        type(optimizer) in (torch.optim.Adam, FusedAdam)
+        and len(optimizer.param_groups) == len(group["params"]) == 1
+        and not (group["weight_decay"] or group["amsgrad"] or group["maximize"])
+        and not optimizer._optimizer_step_pre_hooks
+        and not optimizer._optimizer_step_post_hooks
+    )
+
+
+def restorer(agent):
+    """A function that brings back what ``agent`` is now, even if it forgets to save something."""
+    tensors = [(x, x.detach().clone()) for x in (*agent.parameters(), *agent.buffers())]
+    optimizers = [(x, copy.deepcopy(x.state_dict())) for x in agent.optimizers.values()]
+    own = {k: copy.deepcopy(x) for k, x in vars(agent).items() if isinstance(x, int | float | list)}
+    rng, torch_rng = agent.rng.bit_generator.state, torch.get_rng_state()
+
+    def restore():
+        for x, value in tensors:
+            x.detach().copy_(value)
+        for optimizer, state in optimizers:
+            optimizer.load_state_dict(copy.deepcopy(state))  # it keeps what it is given
+        vars(agent).update(copy.deepcopy(own))
+        agent.rng.bit_generator.state = rng
+        torch.set_rng_state(torch_rng)
+
+    return restore

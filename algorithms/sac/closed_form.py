@@ -1,0 +1,110 @@
+"""SAC's step by hand, for plain networks on the CPU; see :mod:`lagom.algorithms.by_hand`."""
+
+import math
+
+import numpy as np
+import torch
+from lagom.algorithms.by_hand import is_plain, is_plain_adam
+from lagom.algorithms.continuous_by_hand import CriticsBackprop
+from lagom.algorithms.off_policy import arrays
+
+from lagom.networks import TanhGaussianHead
+from lagom.networks.backprop import AdamArrays, MLPBackprop
+
+_LOG_4 = 2 * math.log(2)
+
+
+class TanhGaussianBackprop:
+    """An ``Actor`` whose head is a :class:`TanhGaussianHead` for -1 to 1."""
+
+    def __init__(self, actor):
+        self.net, self.constant = MLPBackprop(actor.trunk, actor.head.out), actor.head.constant
+
+    def sample(self, obs):
+        """As of the actor, from the same stream of noise."""
+        mean, logstd = np.split(self.net.forward(obs), 2, -1)  # [N, action_dim]
+        noise = torch.randn(mean.shape).numpy()
+        clamped = np.minimum(np.maximum(logstd, -20), 2)
+        scaled = np.exp(clamped) * noise
+        x = mean + scaled
+        log_slope = _LOG_4 - 2 * (x + np.logaddexp(0, -2 * x))  # log(1 - tanh(x)^2)
+        logprob = -(0.5 * noise * noise + clamped + log_slope).sum(-1) - np.float32(self.constant)
+        self.action, self.scaled, self.within = np.tanh(x), scaled, clamped == logstd
+        return self.action, logprob
+
+    def backward(self, d_action, d_logprob):
+        r"""Gradients of the parameters from those of the actions ``[N, action_dim]`` and
+        log-probabilities (float, the same for all) of the last sample.
+
+        .. math::
+            x = \mu + \sigma \epsilon, \qquad a = \tanh x, \qquad
+            \frac{\partial a}{\partial x} = 1 - a^2, \qquad
+            \frac{\partial \log \pi}{\partial x} = 2 a, \qquad
+            \frac{\partial \log \pi}{\partial \log \sigma} = 2 a \sigma \epsilon - 1
+        """
+        a = self.action
+        d_x = d_action * (1 - a * a) + 2 * d_logprob * a
+        d_logstd = (d_x * self.scaled - d_logprob) * self.within
+        self.net.backward(np.concatenate([d_x, d_logstd], -1))
+
+
+class ClosedForm:
+    """The arrays of an agent, where they are now."""
+
+    lasts = True
+
+    @staticmethod
+    def applies(agent):
+        """Whether ``agent`` has plain networks, the usual head, and plain Adam."""
+        head = agent.actor.head
+        return (
+            type(head) is TanhGaussianHead
+            and bool((head.np_center == 0).all() and (head.np_scale == 1).all())
+            and CriticsBackprop.applies(agent.critics)
+            and is_plain(
+                agent,
+                [agent.actor.trunk, *agent.critics.Q, *agent.critics_target.Q],
+                [head.out],
+                [agent.log_alpha],
+            )
+            and all(is_plain_adam(x) for x in agent.optimizers.values())
+        )
+
+    def __init__(self, agent):
+        self.agent, self.critics = agent, CriticsBackprop(agent.critics)
+        self.critics_target = CriticsBackprop(agent.critics_target)
+        self.actor = TanhGaussianBackprop(agent.actor)
+
+    def step(self, D):
+        """As ``Agent.step``."""
+        agent, config = self.agent, self.agent.config
+        obs, action, reward, next_obs, discount = arrays(D)
+        alpha = math.exp(agent.log_alpha.item())
+
+        next_action, next_logprob = self.actor.sample(next_obs)
+        Q_next = np.minimum(*self.critics_target.forward(next_obs, next_action))
+        target = reward + discount * (Q_next - np.float32(alpha) * next_logprob)
+        critic_loss, (Q1, Q2) = self.critics.regress(obs, action, target)
+        agent.critic_optimizer.move()
+
+        new_action, logprob = self.actor.sample(obs)
+        Q, d_action = self.critics.least(obs, new_action)
+        N = len(Q)
+        self.actor.backward(-d_action / np.float32(N), np.float32(alpha / N))
+        agent.actor_optimizer.move()
+        entropy = -float(logprob.mean())
+        if config["agent.alpha"] == "auto":
+            agent.log_alpha.grad = torch.tensor(alpha * (entropy - agent.target_entropy))
+            AdamArrays(agent.alpha_optimizer).step()
+        with torch.no_grad():
+            agent.critics_target.flat.lerp_(agent.critics.flat, config["agent.tau"])
+        out = {
+            "critic_loss": critic_loss,
+            "actor_loss": -alpha * entropy - float(Q.mean()),
+            "Q": float(Q1.mean()),
+            "entropy": entropy,
+            "alpha": alpha,
+        }
+        if "weight" in D:
+            out["td_error"] = target - 0.5 * (Q1 + Q2)
+        return out

@@ -1,0 +1,259 @@
+"""Steps of off-policy algorithms by hand: the same as the readable ones, or not used."""
+
+import copy
+import warnings
+
+import gymnasium
+import numpy as np
+import probes
+import pytest
+import torch
+from configs import flat_config
+from gymnasium.spaces import Dict
+from lagom.algorithms import by_hand
+from lagom.algorithms.ddpg.agent import Agent as DDPG
+from lagom.algorithms.dqn.agent import Agent as DQN
+from lagom.algorithms.off_policy_check import disagreement
+from lagom.algorithms.sac.agent import Agent as SAC
+from lagom.algorithms.td3.agent import Agent as TD3
+from replay_sample import make_agent, make_sample
+
+from lagom.engine import OffPolicyEngine
+from lagom.envs import RecordEpisodeStatistics, make_vec_env
+from lagom.networks import backprop
+from lagom.utils import set_global_seeds
+
+CASES = [
+    ("dqn", ()),
+    ("dqn", ("agent.dueling=false", "agent.double=false")),
+    ("dqn", ("agent.hidden_sizes=[8,6]", "agent.activation=tanh", "agent.max_grad_norm=0.01")),
+    ("dqn", ("agent.hidden_sizes=[]",)),
+    ("sac", ()),
+    ("sac", ("agent.hidden_sizes=[8,6]", "agent.activation=tanh", "agent.alpha=0.3")),
+    ("sac", ("agent.hidden_sizes=[]",)),
+    ("td3", ("agent.policy_delay=1",)),
+    ("td3", ("agent.hidden_sizes=[8,6]", "agent.activation=tanh", "agent.target_noise=0.6")),
+    ("ddpg", ()),
+    ("ddpg", ("agent.hidden_sizes=[8,6]", "agent.activation=tanh")),
+]
+KINDS = {"dqn": DQN, "sac": SAC, "td3": TD3, "ddpg": DDPG}
+
+
+def make(algo, *words):
+    torch.set_num_threads(1)
+    return make_agent(
+        algo, *words, env_class=probes.MatchDiscrete if algo == "dqn" else probes.MatchBox
+    )
+
+
+def sample(algo):
+    D = make_sample(algo == "dqn")
+    D["reward"] *= 3  # errors on both sides of 1
+    return D | {"weight": np.linspace(0.2, 1.2, 6, dtype=np.float32)}
+
+
+def everything(agent):
+    return copy.deepcopy(agent.state_dict()), torch.get_rng_state()
+
+
+def put_back(agent, state):
+    agent.load_state_dict(copy.deepcopy(state[0]))
+    torch.set_rng_state(state[1])
+
+
+def moments(agent):
+    return [
+        x
+        for optimizer in agent.optimizers.values()
+        for state in optimizer.state.values()
+        for x in state.values()
+    ]
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize(("algo", "words"), CASES)
+def test_steps_are_the_agents(algo, words, is_large, monkeypatch):
+    if is_large:  # kernels of torch instead
+        monkeypatch.setattr(backprop, "_LARGE", 0)
+        monkeypatch.setattr(backprop, "_LARGE_PRODUCT", 0)
+    agent, D = make(algo, *words), sample(algo)
+    agent.step(D)  # so that moments are there
+    assert agent.choice.closed_form.applies(agent)
+    state = everything(agent)
+
+    expected = agent.step(D)
+    parameters = [x.detach().clone() for x in (*agent.parameters(), *moments(agent))]
+    extra, random_state = agent.get_extra_state()["rng"], torch.get_rng_state()
+    put_back(agent, state)
+    for net in agent.children():
+        net.flat.grad.fill_(7.0)  # overwritten, not added to
+    out = agent.choice.closed_form(agent).step(D)
+
+    assert list(out) == list(expected)
+    for key, value in expected.items():
+        np.testing.assert_allclose(out[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
+    for x, y in zip((*agent.parameters(), *moments(agent)), parameters, strict=True):
+        torch.testing.assert_close(x.detach(), y, rtol=1e-4, atol=1e-5)
+    assert agent.get_extra_state()["rng"] == extra
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+@pytest.mark.parametrize(("algo", "words"), CASES)
+def test_a_check_finds_rounding_and_changes_nothing(algo, words):
+    agent, D = make(algo, *words), sample(algo)
+    for trained in (False, True):
+        state = everything(agent)
+        errors = [disagreement(agent, D, look) for look in range(3)]
+
+        assert max(errors) < 1e-4
+        assert str(agent.state_dict()) == str(state[0]), trained
+        assert torch.equal(torch.get_rng_state(), state[1])
+        agent.learn(D)
+
+
+def engine_of(algo, *words, kind=None, seed=0):
+    env_id = "CartPole-v1" if algo == "dqn" else "Pendulum-v1"
+    small = ("agent.hidden_sizes=[8]", "agent.batch_size=16", "train.warmup=40")
+    sizes = ("train.num_step=60", "train.timestep=400", "train.replay_ratio=0.5")
+    config = flat_config(f"algo={algo}", f"env={env_id}", *small, *sizes, *words)
+    set_global_seeds(seed)
+    torch.set_num_threads(1)
+    make_env = lambda: gymnasium.make(env_id, disable_env_checker=True)
+    env = RecordEpisodeStatistics(make_vec_env(make_env, 1, seed))
+    agent = (kind or KINDS[algo])(config, env, "cpu")
+    return OffPolicyEngine(config, agent=agent, env=env)
+
+
+@pytest.mark.parametrize("prioritized", [False, True])
+@pytest.mark.parametrize("algo", KINDS)
+def test_both_ways_end_within_rounding(algo, prioritized):
+    words = (f"replay.prioritized={prioritized}", "agent.lr=1e-4")
+    one = engine_of(algo, *words)
+    row = one.train(1)
+    two = engine_of(algo, *words, "agent.gradient=autograd")  # torch's stream begins anew
+    expected = two.train(1)
+
+    assert one.agent.choice.made is not None
+    assert two.agent.choice.made is None
+    difference = (one.agent.to_vec() - two.agent.to_vec()).abs().max()
+    assert 0 < difference < 1e-5
+    for key, value in expected.items():
+        if not key.endswith("_seconds"):
+            assert row[key] == pytest.approx(value, rel=1e-3, abs=1e-4, nan_ok=True), key
+
+
+@pytest.mark.parametrize("algo", KINDS)
+def test_state_goes_on_as_if_nothing_had_happened(algo):
+    engine = engine_of(algo)
+    engine.train(1), engine.train(2)
+    state, random_state = copy.deepcopy(engine.state_dict()), torch.get_rng_state()
+    row = engine.train(3)
+
+    for again in (engine_of(algo, seed=9), engine):  # in a new process; in this one
+        again.load_state_dict(copy.deepcopy(state))
+        torch.set_rng_state(random_state)
+        row_again = again.train(3)
+
+        assert torch.equal(engine.agent.to_vec(), again.agent.to_vec())
+        assert all(row_again[key] == x for key, x in row.items() if not key.endswith("_seconds"))
+
+
+# Edits
+
+
+class NoEnd(TD3):
+    def step(self, D):
+        return super().step(D | {"terminated": np.zeros(len(D["reward"]), bool)})
+
+
+class Twice(DDPG):
+    def step(self, D):
+        super().step(D)
+        return super().step(D)
+
+
+class LowTemperature(SAC):
+    def step(self, D):
+        with torch.no_grad():
+            self.log_alpha -= 0.01
+        return super().step(D)
+
+
+class OtherLog(SAC):
+    def step(self, D):
+        out = super().step(D)
+        return out | {"entropy": out["entropy"] + 0.1}
+
+
+class SlowTarget(DDPG):
+    def step(self, D):
+        before = self.actor_target.flat.detach().clone()
+        out = super().step(D)
+        with torch.no_grad():
+            self.actor_target.flat.lerp_(before, 0.1)
+        return out
+
+
+@pytest.mark.parametrize("kind", [NoEnd, Twice, LowTemperature, OtherLog, SlowTarget])
+def test_who_edits_the_step_gets_the_edit_and_a_warning(kind):
+    algo = next(name for name, parent in KINDS.items() if issubclass(kind, parent))
+    engine = engine_of(algo, kind=kind)
+    with pytest.warns(UserWarning, match=rf"{algo}: what .* does with a minibatch and its copy in"):
+        engine.train(1)
+    other = engine_of(algo, "agent.gradient=autograd", kind=kind)
+    other.train(1)
+
+    assert not engine.agent.choice.agrees
+    assert torch.equal(engine.agent.to_vec(), other.agent.to_vec())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # once is enough
+        engine.train(2)
+
+
+@pytest.mark.parametrize(
+    ("algo", "words", "change"),
+    [
+        ("sac", ("agent.sde=true",), None),
+        ("sac", (), lambda agent: agent.actor.trunk.layers[0].bias.requires_grad_(False)),
+        ("sac", (), lambda agent: agent.alpha_optimizer.param_groups[0].update(amsgrad=True)),
+        ("dqn", (), lambda agent: agent.double()),
+        ("dqn", (), lambda agent: agent.optimizer.register_step_pre_hook(print)),
+        ("td3", (), lambda agent: setattr(agent.critics.Q[0], "activation", torch.sin)),
+        ("ddpg", (), lambda agent: setattr(agent, "more", torch.nn.Linear(2, 2))),
+    ],
+)
+def test_other_networks_and_optimizers_are_left_to_autograd(algo, words, change):
+    agent = make(algo, *words)
+    if change is not None:
+        assert agent.choice.closed_form.applies(agent)
+        change(agent)
+
+    assert not agent.choice.closed_form.applies(agent)
+    assert agent.choice(agent, None) == agent.step
+
+
+class DictMatch(probes.MatchBox):
+    """Observations in a dictionary."""
+
+    def __init__(self):
+        super().__init__()
+        self.observation_space = Dict({"x": self.observation_space})
+
+
+def test_other_observations_are_left_to_autograd():
+    for algo in ("sac", "td3", "ddpg"):
+        agent = make_agent(algo, env_class=DictMatch)
+        assert not agent.choice.closed_form.applies(agent), algo
+
+
+def test_checks_come_back_now_and_then(monkeypatch):
+    agent, D, checked = make("ddpg"), sample("ddpg"), []
+    monkeypatch.setattr(by_hand, "_CHECK_EVERY", 4)
+    monkeypatch.setattr(
+        "lagom.algorithms.ddpg.agent.disagreement",
+        lambda agent, D, look: checked.append(D["n"]) or 0.0,
+    )
+    for n in range(10):
+        agent.learn(D | {"n": n})
+
+    assert checked == [0, 4, 8]
