@@ -23,7 +23,7 @@ class CriticsBackprop:
 
     def forward(self, obs, action, num=None):
         """What the first ``num`` networks, or all, say: ``[N]`` each."""
-        self.obs_dim = obs.shape[1]
+        self.columns = slice(obs.shape[1], None)  # those of the actions
         x = np.concatenate([obs, action], -1)
         return [Q.forward(x)[:, 0] for Q in self.Q[:num]]
 
@@ -39,7 +39,9 @@ class CriticsBackprop:
     def first(self, obs, action):
         """Values ``[N]`` of the first network, and their gradients ``[N, action_dim]``."""
         (value,) = self.forward(obs, action, num=1)
-        return value, self.Q[0].to_inputs(np.ones((len(value), 1), np.float32))[:, self.obs_dim :]
+        return value, self.Q[0].to_inputs(
+            np.ones((len(value), 1), np.float32), columns=self.columns
+        )
 
     def least(self, obs, action):
         """The lesser values ``[N]`` of two networks, and their gradients ``[N, action_dim]``."""
@@ -48,7 +50,7 @@ class CriticsBackprop:
         for Q, chosen in zip(self.Q, (is_first, ~is_first), strict=True):
             rows = np.flatnonzero(chosen)  # of no others is anything needed
             ones = np.ones((len(rows), 1), np.float32)
-            d_action[rows] = Q.to_inputs(ones, rows)[:, self.obs_dim :]
+            d_action[rows] = Q.to_inputs(ones, rows, self.columns)
         return np.minimum(*values), d_action
 
 

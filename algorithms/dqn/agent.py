@@ -98,7 +98,7 @@ class Agent(BaseAgent):
     def random_actions(self, B, mask=None):
         """``[B]``, each of the allowed ones with the same chance."""
         if mask is None:
-            return self.rng.integers(self.action_space.n, size=B)
+            return (self.rng.random(B) * self.action_space.n).astype(np.int64)  # u < 1
         return np.where(mask, self.rng.random(mask.shape), -1.0).argmax(-1)
 
     def learn(self, D, timestep=0, **kwargs):

@@ -22,13 +22,17 @@ class TanhGaussianBackprop:
 
     def sample(self, obs):
         """As of the actor, from the same stream of noise."""
-        mean, logstd = np.split(self.net.forward(obs), 2, -1)  # [N, action_dim]
+        both = self.net.forward(obs)
+        D = both.shape[1] // 2
+        mean, logstd = both[:, :D], both[:, D:]  # [N, action_dim]
         noise = torch.randn(mean.shape).numpy()
         clamped = np.minimum(np.maximum(logstd, -20), 2)
         scaled = np.exp(clamped) * noise
         x = mean + scaled
-        log_slope = _LOG_4 - 2 * (x + np.logaddexp(0, -2 * x))  # log(1 - tanh(x)^2)
-        logprob = -(0.5 * noise * noise + clamped + log_slope).sum(-1) - np.float32(self.constant)
+        # log(1 - tanh(x)^2) = 2 log 2 - 2 |x| - 2 log(1 + exp(-2 |x|)): no exponential overflows.
+        size = abs(x)
+        surprise = 0.5 * noise * noise + clamped - 2 * (size + np.log(1 + np.exp(-2 * size)))
+        logprob = -(surprise @ np.ones(D, np.float32)) - np.float32(self.constant + D * _LOG_4)
         self.action, self.scaled, self.within = np.tanh(x), scaled, clamped == logstd
         return self.action, logprob
 

@@ -2,19 +2,22 @@
 
 A minibatch of 64 through layers of 64 is arithmetic of 50 us, under a multiple of that in calls of
 torch and its autograd.  What is here does the same in NumPy: ``forward`` remembers what
-``backward`` needs, and ``backward`` overwrites the gradients of the parameters.  Only what is large
-goes to kernels of torch, which run on as many threads as the job has, and no more.
+``backward`` needs, and ``backward`` overwrites the gradients of the parameters.  Large arrays go to
+kernels of torch, and so do large products, unless NumPy's run on one thread as well: torch's run on
+as many as the job has, and no more.
 
 Everything is float32 on the CPU.  Parameters and gradients must stay where they are while an object
 of these is in use, as those of an agent do after :attr:`Module.flat`.
 """
 
 import math
+import os
 
 import numpy as np
 import torch
 
-_LARGE_PRODUCT = 2**18  # multiplications, from which on OpenBLAS would use all cores
+# Multiplications in a product from which on OpenBLAS uses all cores that it may have.
+_LARGE_PRODUCT = 2**60 if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else 2**18
 _LARGE = 2**14  # numbers, from which on torch's kernels pay
 
 # activation -> (it in place, its slope where it gave y; both for large arrays), likewise on tensors
@@ -46,9 +49,9 @@ class LinearBackprop:
         _product(dy.T, self.x, out=self.weight_grad)
         np.matmul(np.ones(len(dy), np.float32), dy, out=self.bias_grad)  # the sum, in half the time
 
-    def to_inputs(self, dy):
-        """The gradient of the inputs ``[N, in_features]``."""
-        return _product(dy, self.weight)
+    def to_inputs(self, dy, columns=slice(None)):
+        """The gradient of the inputs ``[N, in_features]``, or of some ``columns`` of these."""
+        return _product(dy, self.weight[:, columns])
 
 
 class MLPBackprop:
@@ -86,13 +89,14 @@ class MLPBackprop:
             if n > 0:
                 dy = layer.to_inputs(dy)
 
-    def to_inputs(self, dy, rows=slice(None)):
+    def to_inputs(self, dy, rows=slice(None), columns=slice(None)):
         """The gradient of the inputs ``[N, in_features]``; those of the parameters stay.
 
-        ``rows`` says of which inputs ``dy`` is, if not of all.
+        ``rows`` says of which inputs ``dy`` is, if not of all, and ``columns`` what is wanted.
         """
         for n, layer in reversed([*enumerate(self.layers)]):
-            dy = layer.to_inputs(self._before_activation(n, dy, rows))
+            wanted = columns if n == 0 else slice(None)
+            dy = layer.to_inputs(self._before_activation(n, dy, rows), wanted)
         return dy
 
     def _before_activation(self, n, dy, rows=slice(None)):
@@ -222,7 +226,8 @@ class AdamArrays:
 
 def _product(x, y, out=None):
     """The matrix product of two arrays."""
-    if x.shape[0] * x.shape[1] * y.shape[1] <= _LARGE_PRODUCT:
+    num_inner = x.shape[1]
+    if num_inner > 1 and x.shape[0] * num_inner * y.shape[1] <= _LARGE_PRODUCT:  # or NumPy is slow
         return np.matmul(x, y, out=out)
     out = None if out is None else torch.from_numpy(out)
     return torch.mm(torch.from_numpy(x), torch.from_numpy(y), out=out).numpy()
