@@ -11,7 +11,7 @@ from lagom.networks.backprop import MLPBackprop
 
 
 class CriticsBackprop:
-    """``Critics`` of vectors of observations, with one value each."""
+    """``Critics`` of vectors of observations."""
 
     @staticmethod
     def applies(critics):
@@ -21,11 +21,15 @@ class CriticsBackprop:
     def __init__(self, critics):
         self.Q = [MLPBackprop(Q) for Q in critics.Q]
 
-    def forward(self, obs, action, num=None):
-        """What the first ``num`` networks, or all, say: ``[N]`` each."""
+    def quantiles(self, obs, action, num=None):
+        """What the first ``num`` networks, or all, say: ``[N, out_features]`` each."""
         self.columns = slice(obs.shape[1], None)  # those of the actions
         x = np.concatenate([obs, action], -1)
-        return [Q.forward(x)[:, 0] for Q in self.Q[:num]]
+        return [Q.forward(x) for Q in self.Q[:num]]
+
+    def forward(self, obs, action, num=None):
+        """The same of networks with one output: ``[N]`` each."""
+        return [Q[:, 0] for Q in self.quantiles(obs, action, num)]
 
     def regress(self, obs, action, target):
         """Gradients of the sum of the mean squared errors; returns it, and the values."""
@@ -52,6 +56,12 @@ class CriticsBackprop:
             ones = np.ones((len(rows), 1), np.float32)
             d_action[rows] = Q.to_inputs(ones, rows, self.columns)
         return np.minimum(*values), d_action
+
+    def mean(self, obs, action):
+        """The mean ``[N]`` of all outputs of all networks, and its gradients."""
+        Z = np.stack(self.quantiles(obs, action), 1)
+        share = np.full(Z[:, 0].shape, 1 / Z[0].size, np.float32)
+        return Z.mean((1, 2)), sum(Q.to_inputs(share, columns=self.columns) for Q in self.Q)
 
 
 class TanhBackprop:

@@ -98,8 +98,7 @@ class ClosedForm:
         agent.actor_optimizer.move()
         entropy = -float(logprob.mean())
         if config["agent.alpha"] == "auto":
-            agent.log_alpha.grad = torch.tensor(alpha * (entropy - agent.target_entropy))
-            AdamArrays(agent.alpha_optimizer).step()
+            self.improve_temperature(alpha, entropy)
         with torch.no_grad():
             agent.critics_target.flat.lerp_(agent.critics.flat, config["agent.tau"])
         out = {
@@ -112,3 +111,9 @@ class ClosedForm:
         if "weight" in D:
             out["td_error"] = target - 0.5 * (Q1 + Q2)
         return out
+
+    def improve_temperature(self, alpha, entropy):
+        """One step of its logarithm."""
+        agent = self.agent
+        agent.log_alpha.grad = torch.tensor(alpha * (entropy - agent.target_entropy))
+        AdamArrays(agent.alpha_optimizer).step()

@@ -16,6 +16,7 @@ from lagom.algorithms.dqn.agent import Agent as DQN
 from lagom.algorithms.off_policy_check import disagreement
 from lagom.algorithms.sac.agent import Agent as SAC
 from lagom.algorithms.td3.agent import Agent as TD3
+from lagom.algorithms.tqc.agent import Agent as TQC
 from replay_sample import make_agent, make_sample
 
 from lagom.engine import OffPolicyEngine
@@ -35,8 +36,10 @@ CASES = [
     ("td3", ("agent.hidden_sizes=[8,6]", "agent.activation=tanh", "agent.target_noise=0.6")),
     ("ddpg", ()),
     ("ddpg", ("agent.hidden_sizes=[8,6]", "agent.activation=tanh")),
+    ("tqc", ("agent.num_quantile=5", "agent.drop=1")),
+    ("tqc", ("agent.hidden_sizes=[8,6]", "agent.activation=tanh", "agent.num_critic=3")),
 ]
-KINDS = {"dqn": DQN, "sac": SAC, "td3": TD3, "ddpg": DDPG}
+KINDS = {"dqn": DQN, "sac": SAC, "td3": TD3, "ddpg": DDPG, "tqc": TQC}
 
 
 def make(algo, *words):

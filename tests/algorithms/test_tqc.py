@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from lagom.algorithms.tqc.agent import quantile_huber
+from lagom.algorithms.tqc.loss import quantile_huber
 from replay_sample import adam, make_agent, make_sample, same, targets
 
 WORDS = ("agent.num_critic=2", "agent.num_quantile=3", "agent.drop=1")
