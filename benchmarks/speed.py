@@ -1,15 +1,19 @@
 """Environment steps per CPU second: lagom beside its peers, interleaved.
 
-    python benchmarks/speed.py [--workload ppo-cartpole] [--rounds 5] [--peers sb3 skrl]
+    python benchmarks/speed.py [--workload ppo-cartpole] [--rounds 5] [--peers sb3 skrl cleanrl]
+                               [--cleanrl PATH]
 
 Each measurement is a process of its own with one math thread; rounds alternate (A B A B ...), so
 that other work on the machine touches both alike.  The clock is the process's CPU time over whole
 iterations (collect + update), after a warm-up.  The ratio is the median over rounds.  lagom runs
-its engine as a job does, with a row of the train log written at each iteration.
+its engine as a job does, with a row of the train log written at each iteration.  CleanRL's scripts
+are run as they are in the checkout at PATH, twice, for two numbers of steps: what the longer run
+takes more is the measurement.
 """
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -23,6 +27,7 @@ WORKLOADS = {  # env id, sub-environments, steps each, minibatches, epochs, norm
     "ppo-halfcheetah": ("HalfCheetah-v5", 1, 2048, 32, 10, True, 3),
     "ppo-halfcheetah-8": ("HalfCheetah-v5", 8, 256, 32, 10, True, 3),
 }
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 WARM = 2  # iterations before the clock starts
 
 
@@ -32,9 +37,9 @@ def cpu():
     return usage.ru_utime + usage.ru_stime
 
 
-def report(steps, start, end):
+def report(steps, start, end, who=resource.RUSAGE_SELF):
     """Print one measurement as JSON."""
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = resource.getrusage(who).ru_maxrss / 1024
     print(json.dumps({"steps_per_cpu_second": steps / (end - start), "peak_mb": memory}))
 
 
@@ -182,7 +187,32 @@ def run_skrl(workload):
     SequentialTrainer(env=env, agents=agent, cfg=trainer).train()
 
 
-RUN = {"lagom": run_lagom, "sb3": run_sb3, "skrl": run_skrl}
+def run_cleanrl(workload, checkout):
+    """PPO of the scripts in a checkout of github.com/vwxyzjn/cleanrl; it clips values, too."""
+    env_id, num_env, num_step, minibatches, epochs, normalize, iterations = WORKLOADS[workload]
+    name = "ppo_continuous_action.py" if normalize else "ppo.py"
+    script = Path(checkout).resolve() / "cleanrl" / name
+    settings = {
+        "env-id": env_id, "num-envs": num_env, "num-steps": num_step, "learning-rate": 3e-4,
+        "num-minibatches": minibatches, "update-epochs": epochs, "ent-coef": 0.01,
+    }  # fmt: skip
+    times = []
+    with tempfile.TemporaryDirectory() as folder:
+        for n in (WARM, WARM + iterations):
+            flags = settings | {"total-timesteps": n * num_env * num_step}
+            words = [str(word) for key, value in flags.items() for word in (f"--{key}", value)]
+            env = os.environ | ONE_THREAD | {"CUDA_VISIBLE_DEVICES": ""}
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run(
+                [sys.executable, script, *words], cwd=folder, env=env, check=True,
+                stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    report(iterations * num_env * num_step, *times, who=resource.RUSAGE_CHILDREN)
+
+
+RUN = {"lagom": run_lagom, "sb3": run_sb3, "skrl": run_skrl, "cleanrl": run_cleanrl}
 
 
 def main():
@@ -190,23 +220,28 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workload", choices=WORKLOADS, default="ppo-cartpole")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peers", choices=["sb3", "skrl"], nargs="+", default=["sb3"])
+    parser.add_argument("--peers", choices=["sb3", "skrl", "cleanrl"], nargs="+", default=["sb3"])
+    parser.add_argument("--cleanrl", help="a checkout of CleanRL, whose requirements are here")
     parser.add_argument("--one", choices=RUN, help="a single measurement")
     args = parser.parse_args()
+    if "cleanrl" in args.peers and not args.cleanrl:
+        parser.error("--peers cleanrl needs --cleanrl PATH, a checkout of CleanRL")
     if args.one:
-        RUN[args.one](args.workload)
+        RUN[args.one](args.workload, *([args.cleanrl] if args.one == "cleanrl" else []))
         return
     rows = {name: [] for name in ("lagom", *args.peers)}
     for _ in range(args.rounds):
         for name, values in rows.items():
             command = [sys.executable, __file__, "--workload", args.workload, "--one", name]
-            out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            command += ["--cleanrl", args.cleanrl] if name == "cleanrl" else []
+            env, pipe = os.environ | ONE_THREAD, subprocess.PIPE
+            out = subprocess.run(command, stdout=pipe, text=True, check=True, env=env).stdout
             values.append(json.loads(out.strip().splitlines()[-1]))
     print(f"{args.workload}: environment steps per CPU second, one thread, {args.rounds} rounds")
     for name, values in rows.items():
         speeds = [v["steps_per_cpu_second"] for v in values]
         print(
-            f"  {name:6} {statistics.median(speeds):8.0f} ({min(speeds):.0f} to {max(speeds):.0f})"
+            f"  {name:7} {statistics.median(speeds):8.0f} ({min(speeds):.0f} to {max(speeds):.0f})"
             f"  peak {statistics.median(v['peak_mb'] for v in values):.0f} MB"
         )
     for peer in args.peers:
