@@ -46,9 +46,8 @@ class Module(nn.Module):
             >>> net.layers[0].weight.abs().sum().item()
             0.0
         """
-        params = [p for p in self.parameters() if p.requires_grad]
-        flat = self.__dict__.get("_flat")
-        if flat is None or [p.data_ptr() for p in params] != _addresses(params, flat):
+        if not self._lives_in_flat:
+            params = self._trainable
             dtypes = {p.dtype for p in params}
             if len(dtypes) != 1:
                 raise ValueError(
@@ -57,12 +56,42 @@ class Module(nn.Module):
                 )
             flat = _Flat(torch.cat([p.detach().reshape(-1) for p in params]))
             flat.grad = torch.zeros_like(flat)
-            sizes = [p.numel() for p in params]
-            parts, grads = flat.detach().split(sizes), flat.grad.split(sizes)
-            for p, part, grad in zip(params, parts, grads, strict=True):
-                p.data, p.grad = part.view_as(p), grad.view_as(p)
             self.__dict__["_flat"] = flat  # past nn.Module: it is no parameter of its own
-        return flat
+            self._move_into_flat()
+        return self._flat
+
+    @property
+    def _trainable(self):
+        return [p for p in self.parameters() if p.requires_grad]
+
+    @property
+    def _lives_in_flat(self):
+        params, flat = self._trainable, self.__dict__.get("_flat")
+        return flat is not None and [p.data_ptr() for p in params] == _addresses(params, flat)
+
+    def _move_into_flat(self):
+        params, flat = self._trainable, self._flat
+        sizes = [p.numel() for p in params]
+        parts, grads = flat.detach().split(sizes), flat.grad.split(sizes)
+        for p, part, grad in zip(params, parts, grads, strict=True):
+            p.data, p.grad = part.view_as(p), grad.view_as(p)
+
+    def __getstate__(self):
+        state = self.__dict__.copy()
+        if not self._lives_in_flat:
+            state.pop("_flat", None)
+        return state
+
+    def __setstate__(self, state):
+        """A deep copy has its parameters in its own vector, which copied optimizers hold as well.
+
+        Pickled, the vector is left behind.
+        """
+        super().__setstate__(state)
+        if isinstance(self.__dict__.get("_flat"), _Flat):
+            self._move_into_flat()
+        else:
+            self.__dict__.pop("_flat", None)
 
     def zero_grad(self, set_to_none=True):
         """Clear the gradients; those in ``flat`` are set to zero where they are."""
@@ -116,6 +145,11 @@ class _Flat(nn.Parameter):
 
     ``optimizer.zero_grad()`` assigns None to gradients; here that sets them to zero.
     """
+
+    def __deepcopy__(self, memo):
+        flat = memo[id(self)] = _Flat(self.detach().clone())
+        flat.grad = self.grad.clone()
+        return flat
 
     @property
     def grad(self):

@@ -1,4 +1,5 @@
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -272,6 +273,39 @@ def test_copies_have_their_own():
     twin.flat.detach().zero_()
     assert not twin.to_vec().any()
     assert torch.equal(net.to_vec(), before)
+
+
+def test_a_copied_optimizer_moves_the_copy():
+    net = Net()
+    net.flat.grad.fill_(0.5)
+    twin, optimizer = copy.deepcopy((net, torch.optim.SGD([net.flat], lr=1.0)))
+    before = net.to_vec().detach()
+
+    assert is_view(twin)
+    assert (twin.layer.bias.grad == 0.5).all()
+    optimizer.step()
+    assert torch.equal(twin.to_vec(), before - 0.5)
+    assert torch.equal(net.to_vec(), before)
+
+
+def test_a_vector_left_behind_is_not_copied():
+    net = Net()
+    _ = net.flat
+    net.layer.bias = nn.Parameter(torch.ones(3))
+    twin = copy.deepcopy(net)
+
+    assert torch.equal(twin.to_vec(), net.to_vec())
+    assert is_view(twin)
+
+
+def test_pickled_networks_make_it_again():
+    net = Net()
+    _ = net.flat
+    twin = pickle.loads(pickle.dumps(net))
+
+    assert torch.equal(twin.to_vec(), net.to_vec())
+    twin.zero_grad()
+    assert is_view(twin)
 
 
 @pytest.mark.parametrize(
