@@ -9,7 +9,7 @@ import copy
 import warnings
 
 import torch
-from lagom.algorithms.off_policy import FusedAdam
+from lagom.algorithms.adam import FusedAdam
 from torch import nn
 
 from lagom.networks import MLP, Linear
@@ -50,16 +50,10 @@ class Choice:
         """
         if agent.config["agent.gradient"] == "autograd" or not self.agrees:
             return agent.step
-        is_due = self.until_check <= 0
-        if is_due or self.made is None or not self.made.lasts:
-            self.made = None
-            if not self.closed_form.applies(agent):
-                return agent.step
-            if is_due and not self._check(agent, disagreement):
-                return agent.step
-            self.made = self.closed_form(agent)
+        if self.until_check <= 0 or not self.closed_form.lasts:
+            self.made = self._make(agent, disagreement)
         self.until_check -= num
-        return self.made.step
+        return agent.step if self.made is None else self.made.step
 
     def state_dict(self):
         """What the next steps depend on."""
@@ -68,6 +62,18 @@ class Choice:
     def load_state_dict(self, state):
         """Go on from ``state``."""
         self.agrees = state["agrees"]
+
+    def __getstate__(self):
+        return vars(self) | {"until_check": 0.0, "made": None}  # arrays of a copy lie elsewhere
+
+    def _make(self, agent, disagreement):
+        """The copy if it may be used, and else None."""
+        if not self.closed_form.applies(agent):
+            self.until_check = _CHECK_EVERY if self.closed_form.lasts else 0.0  # when to ask again
+            return None
+        if self.until_check <= 0 and not self._check(agent, disagreement):
+            return None
+        return self.closed_form(agent)
 
     def _check(self, agent, disagreement):
         self.until_check = _CHECK_EVERY
@@ -85,19 +91,23 @@ class Choice:
         return False
 
 
-def is_plain(agent, nets, heads=(), others=()):
+def is_plain(agent, nets, heads=(), others=(), kinds=()):
     """Whether ``nets`` are what is written out by hand: an :class:`MLP` each, float32, on the CPU.
 
     Args:
         agent (Agent): what follows is to hold all its parameters.
         nets (list): networks.
-        heads (list): modules on these, of kinds that are known.
+        heads (list): modules on these: :class:`Linear`, or of one of ``kinds``.
         others (list): parameters.
+        kinds (tuple): types of heads that are written out by hand as well.
     """
-    plain = {MLP, Linear, nn.ModuleList, *map(type, heads)}
+    plain, modules = {MLP, Linear, nn.ModuleList, *kinds}, []
+    for net in (*nets, *heads):
+        modules += net.modules()
     own = [*others, *(p for net in (*nets, *heads) for p in net.parameters())]
     return (
-        all(type(m) in plain for net in (*nets, *heads) for m in net.modules())
+        all(type(m) in plain for m in modules)
+        and all(m.bias is not None for m in modules if type(m) is Linear)
         and all(type(net) is MLP and net.activation in SLOPES for net in nets)
         and {id(p) for p in own} == {id(p) for p in agent.parameters()}
         and all(p.requires_grad and p.is_cpu and p.dtype == torch.float32 for p in own)

@@ -6,7 +6,8 @@ Efficiency and Simplicity, 2024 (arXiv:1902.05605).
 
 import numpy as np
 import torch
-from lagom.algorithms.off_policy import action_size, adam, make_log_alpha, tensors
+from lagom.algorithms.adam import adam
+from lagom.algorithms.off_policy import action_size, make_log_alpha, tensors
 from torch import nn
 from torch.nn import functional as F
 

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
 from lagom.algorithms.ddpg.closed_form import ClosedForm
 from lagom.algorithms.off_policy import (
@@ -15,7 +16,6 @@ from lagom.algorithms.off_policy import (
     DeterministicActor,
     Noise,
     action_size,
-    adam,
     tensors,
 )
 from lagom.algorithms.off_policy_check import disagreement

@@ -11,9 +11,10 @@ from functools import partial
 import numpy as np
 import torch
 from gymnasium.spaces import Discrete
+from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
 from lagom.algorithms.dqn.closed_form import ClosedForm
-from lagom.algorithms.off_policy import adam, tensors
+from lagom.algorithms.off_policy import tensors
 from lagom.algorithms.off_policy_check import disagreement
 from torch.nn import functional as F
 

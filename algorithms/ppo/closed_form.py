@@ -26,7 +26,7 @@ class ClosedForm:
         return (
             type(agent.head) in _HEADS
             and not agent.is_shared
-            and is_plain(agent, [agent.actor, agent.critic], [agent.head])
+            and is_plain(agent, [agent.actor, agent.critic], [agent.head], kinds=_HEADS)
             and agent.actor.out is None
             and is_plain_adam(agent.optimizer)
         )

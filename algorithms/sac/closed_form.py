@@ -11,6 +11,7 @@ from lagom.algorithms.off_policy import arrays
 from lagom.networks import TanhGaussianHead
 from lagom.networks.backprop import AdamArrays, MLPBackprop
 
+LOGGED = "critic_loss", "actor_loss", "Q", "entropy", "alpha"
 _LOG_4 = 2 * math.log(2)
 
 
@@ -52,27 +53,53 @@ class TanhGaussianBackprop:
         self.net.backward(np.concatenate([d_x, d_logstd], -1))
 
 
+def applies(agent):
+    """Whether ``agent`` has plain networks, the usual head, and plain Adam."""
+    head = agent.actor.head
+    return (
+        type(head) is TanhGaussianHead
+        and bool((head.np_center == 0).all() and (head.np_scale == 1).all())
+        and CriticsBackprop.applies(agent.critics)
+        and is_plain(
+            agent,
+            [agent.actor.trunk, *agent.critics.Q, *agent.critics_target.Q],
+            [head.out],
+            [agent.log_alpha],
+        )
+        and all(is_plain_adam(x) for x in agent.optimizers.values())
+    )
+
+
+def improve_policy(agent, actor, obs, value, alpha):
+    """The steps of actor, temperature and target networks; returns the actor's loss, and entropy.
+
+    Args:
+        agent (Agent): of SAC or TQC.
+        actor (TanhGaussianBackprop): that of ``agent``.
+        obs (ndarray): ``[N, obs_dim]``.
+        value (function): ``value(obs, action)``, values ``[N]`` and their gradients
+            ``[N, action_dim]``.
+        alpha (float): the temperature.
+    """
+    action, logprob = actor.sample(obs)
+    Q, d_action = value(obs, action)
+    N, entropy = len(Q), -float(logprob.mean())
+    actor.backward(-d_action / np.float32(N), np.float32(alpha / N))
+    agent.actor_optimizer.move()
+    if agent.config["agent.alpha"] == "auto":
+        agent.log_alpha.grad = torch.tensor(alpha * (entropy - agent.target_entropy))
+        AdamArrays(agent.alpha_optimizer).step()
+    with torch.no_grad():
+        agent.critics_target.flat.lerp_(agent.critics.flat, agent.config["agent.tau"])
+    return -alpha * entropy - float(Q.mean()), entropy
+
+
 class ClosedForm:
     """The arrays of an agent, where they are now."""
 
     lasts = True
 
-    @staticmethod
-    def applies(agent):
-        """Whether ``agent`` has plain networks, the usual head, and plain Adam."""
-        head = agent.actor.head
-        return (
-            type(head) is TanhGaussianHead
-            and bool((head.np_center == 0).all() and (head.np_scale == 1).all())
-            and CriticsBackprop.applies(agent.critics)
-            and is_plain(
-                agent,
-                [agent.actor.trunk, *agent.critics.Q, *agent.critics_target.Q],
-                [head.out],
-                [agent.log_alpha],
-            )
-            and all(is_plain_adam(x) for x in agent.optimizers.values())
-        )
+    applies = staticmethod(applies)
 
     def __init__(self, agent):
         self.agent, self.critics = agent, CriticsBackprop(agent.critics)
@@ -81,7 +108,7 @@ class ClosedForm:
 
     def step(self, D):
         """As ``Agent.step``."""
-        agent, config = self.agent, self.agent.config
+        agent = self.agent
         obs, action, reward, next_obs, discount = arrays(D)
         alpha = math.exp(agent.log_alpha.item())
 
@@ -91,29 +118,9 @@ class ClosedForm:
         critic_loss, (Q1, Q2) = self.critics.regress(obs, action, target)
         agent.critic_optimizer.move()
 
-        new_action, logprob = self.actor.sample(obs)
-        Q, d_action = self.critics.least(obs, new_action)
-        N = len(Q)
-        self.actor.backward(-d_action / np.float32(N), np.float32(alpha / N))
-        agent.actor_optimizer.move()
-        entropy = -float(logprob.mean())
-        if config["agent.alpha"] == "auto":
-            self.improve_temperature(alpha, entropy)
-        with torch.no_grad():
-            agent.critics_target.flat.lerp_(agent.critics.flat, config["agent.tau"])
-        out = {
-            "critic_loss": critic_loss,
-            "actor_loss": -alpha * entropy - float(Q.mean()),
-            "Q": float(Q1.mean()),
-            "entropy": entropy,
-            "alpha": alpha,
-        }
+        actor_loss, entropy = improve_policy(agent, self.actor, obs, self.critics.least, alpha)
+        row = critic_loss, actor_loss, float(Q1.mean()), entropy, alpha
+        out = dict(zip(LOGGED, row, strict=True))
         if "weight" in D:
             out["td_error"] = target - 0.5 * (Q1 + Q2)
         return out
-
-    def improve_temperature(self, alpha, entropy):
-        """One step of its logarithm."""
-        agent = self.agent
-        agent.log_alpha.grad = torch.tensor(alpha * (entropy - agent.target_entropy))
-        AdamArrays(agent.alpha_optimizer).step()

@@ -9,7 +9,8 @@ from copy import deepcopy
 import numpy as np
 import torch
 from gymnasium.spaces import Discrete
-from lagom.algorithms.off_policy import Critics, adam, make_log_alpha, tensors
+from lagom.algorithms.adam import adam
+from lagom.algorithms.off_policy import Critics, make_log_alpha, tensors
 from torch.nn import functional as F
 
 from lagom import BaseAgent

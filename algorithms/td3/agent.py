@@ -9,13 +9,13 @@ from functools import partial
 
 import numpy as np
 import torch
+from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
 from lagom.algorithms.off_policy import (
     Critics,
     DeterministicActor,
     Noise,
     action_size,
-    adam,
     tensors,
 )
 from lagom.algorithms.off_policy_check import disagreement

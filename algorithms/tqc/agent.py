@@ -9,8 +9,9 @@ from functools import partial
 
 import numpy as np
 import torch
+from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
-from lagom.algorithms.off_policy import Critics, action_size, adam, make_log_alpha, tensors
+from lagom.algorithms.off_policy import Critics, action_size, make_log_alpha, tensors
 from lagom.algorithms.off_policy_check import disagreement
 from lagom.algorithms.sac.agent import Actor
 from lagom.algorithms.tqc.closed_form import ClosedForm

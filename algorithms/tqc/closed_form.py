@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from lagom.algorithms.continuous_by_hand import CriticsBackprop
 from lagom.algorithms.off_policy import arrays
-from lagom.algorithms.sac.closed_form import ClosedForm as SACClosedForm
-from lagom.algorithms.sac.closed_form import TanhGaussianBackprop
+from lagom.algorithms.sac.closed_form import LOGGED, TanhGaussianBackprop, applies, improve_policy
 from lagom.algorithms.tqc.loss import quantile_huber
 
 
@@ -15,8 +14,7 @@ class ClosedForm:
     """The arrays of an agent, where they are now."""
 
     lasts = True
-    applies = SACClosedForm.applies
-    improve_temperature = SACClosedForm.improve_temperature
+    applies = staticmethod(applies)
 
     def __init__(self, agent):
         self.agent, self.critics = agent, CriticsBackprop(agent.critics)
@@ -25,7 +23,7 @@ class ClosedForm:
 
     def step(self, D):
         """As ``Agent.step``."""
-        agent, config = self.agent, self.agent.config
+        agent = self.agent
         obs, action, reward, next_obs, discount = arrays(D)
         alpha = math.exp(agent.log_alpha.item())
 
@@ -40,23 +38,9 @@ class ClosedForm:
             Q.backward(np.ascontiguousarray(grad[:, c]))
         agent.critic_optimizer.move()
 
-        new_action, logprob = self.actor.sample(obs)
-        Q, d_action = self.critics.mean(obs, new_action)
-        N = len(Q)
-        self.actor.backward(-d_action / np.float32(N), np.float32(alpha / N))
-        agent.actor_optimizer.move()
-        entropy = -float(logprob.mean())
-        if config["agent.alpha"] == "auto":
-            self.improve_temperature(alpha, entropy)
-        with torch.no_grad():
-            agent.critics_target.flat.lerp_(agent.critics.flat, config["agent.tau"])
-        out = {
-            "critic_loss": critic_loss.item(),
-            "actor_loss": -alpha * entropy - float(Q.mean()),
-            "Q": float(Z.mean()),
-            "entropy": entropy,
-            "alpha": alpha,
-        }
+        actor_loss, entropy = improve_policy(agent, self.actor, obs, self.critics.mean, alpha)
+        row = critic_loss.item(), actor_loss, float(Z.mean()), entropy, alpha
+        out = dict(zip(LOGGED, row, strict=True))
         if "weight" in D:
             out["td_error"] = target.mean(-1) - Z.mean((1, 2))
         return out

@@ -20,7 +20,8 @@ import torch
 _LARGE_PRODUCT = 2**60 if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else 2**18
 _LARGE = 2**14  # numbers, from which on torch's kernels pay
 
-# activation -> (it in place, its slope where it gave y; both for large arrays), likewise on tensors
+# activation -> it in place and its slope where it gave y; on large arrays, by torch, it in place
+# and times its slope
 SLOPES = {
     torch.tanh: (np.tanh, lambda y: 1 - y * y, torch.tanh_, torch.ops.aten.tanh_backward),
     torch.relu: (

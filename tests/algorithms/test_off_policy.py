@@ -11,6 +11,7 @@ import torch
 from configs import TINY_REPLAY, compose, flat_config
 from gymnasium.spaces import Box
 from lagom.algorithms import off_policy
+from lagom.algorithms.adam import adam
 from replay_sample import make_agent, make_sample
 
 from lagom.engine import OffPolicyEngine
@@ -274,7 +275,7 @@ def test_the_short_way_to_the_fused_kernel_is_that_of_torch():
             optimizer.step()
         return x.detach(), optimizer.state_dict()
 
-    x, state = run(lambda x: off_policy.adam(x, **kwargs))
+    x, state = run(lambda x: adam(x, **kwargs))
     y, expected = run(lambda x: torch.optim.Adam([x], fused=True, **kwargs))
 
     assert torch.equal(x, y)
@@ -285,7 +286,7 @@ def test_the_short_way_to_the_fused_kernel_is_that_of_torch():
 
 def test_losses_may_be_computed_in_the_step():
     x = torch.nn.Parameter(torch.ones(2))
-    optimizer, calls = off_policy.adam(x, 0.1), []
+    optimizer, calls = adam(x, 0.1), []
 
     def closure():
         calls.append(1)

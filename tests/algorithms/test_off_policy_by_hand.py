@@ -21,7 +21,7 @@ from replay_sample import make_agent, make_sample
 
 from lagom.engine import OffPolicyEngine
 from lagom.envs import RecordEpisodeStatistics, make_vec_env
-from lagom.networks import backprop
+from lagom.networks import Linear, backprop
 from lagom.utils import set_global_seeds
 
 CASES = [
@@ -213,6 +213,10 @@ def test_who_edits_the_step_gets_the_edit_and_a_warning(kind):
         engine.train(2)
 
 
+class Noisy(Linear):
+    """A layer of one's own."""
+
+
 @pytest.mark.parametrize(
     ("algo", "words", "change"),
     [
@@ -223,6 +227,8 @@ def test_who_edits_the_step_gets_the_edit_and_a_warning(kind):
         ("dqn", (), lambda agent: agent.optimizer.register_step_pre_hook(print)),
         ("td3", (), lambda agent: setattr(agent.critics.Q[0], "activation", torch.sin)),
         ("ddpg", (), lambda agent: setattr(agent, "more", torch.nn.Linear(2, 2))),
+        ("dqn", (), lambda agent: setattr(agent.Q, "advantage", Noisy(64, 2))),
+        ("dqn", (), lambda agent: setattr(agent.Q.value, "bias", None)),
     ],
 )
 def test_other_networks_and_optimizers_are_left_to_autograd(algo, words, change):
@@ -233,6 +239,31 @@ def test_other_networks_and_optimizers_are_left_to_autograd(algo, words, change)
 
     assert not agent.choice.closed_form.applies(agent)
     assert agent.choice(agent, None) == agent.step
+
+
+def test_who_is_left_to_autograd_is_not_looked_at_with_each_minibatch(monkeypatch):
+    agent, looks = make("sac", "agent.sde=true"), []
+    monkeypatch.setattr(by_hand, "_CHECK_EVERY", 4)
+    monkeypatch.setattr(agent.choice.closed_form, "applies", lambda agent: looks.append(1))
+    for _ in range(10):
+        assert agent.choice(agent, None) == agent.step
+
+    assert len(looks) == 3
+
+
+@pytest.mark.parametrize("algo", KINDS)
+def test_a_deep_copy_learns_by_itself(algo):
+    agent, D = make(algo), sample(algo)
+    agent.learn(D)
+    other, random_state = copy.deepcopy(agent), torch.get_rng_state()
+    before = agent.to_vec().clone()
+    other.learn(D)
+
+    assert torch.equal(agent.to_vec(), before)
+    torch.set_rng_state(random_state)
+    agent.learn(D)
+    assert torch.equal(agent.to_vec(), other.to_vec())
+    assert not torch.equal(agent.to_vec(), before)
 
 
 class DictMatch(probes.MatchBox):
