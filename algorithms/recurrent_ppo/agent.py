@@ -7,6 +7,7 @@ Replay in Distributed Reinforcement Learning, 2019, section 3 ("stored state").
 
 import numpy as np
 import torch
+from lagom.algorithms.on_policy import head_options
 from lagom.algorithms.recurrent_ppo.network import RecurrentNet, join
 from torch.nn import functional as F
 
@@ -40,7 +41,7 @@ class Agent(BaseAgent):
         self.actor = RecurrentNet(space, cell, H, sizes, **kinds)
         self.critic = RecurrentNet(space, cell, H, sizes, 1, **kinds)
         self.head = make_head(
-            self.actor.mlp.out_features, self.action_space, device, std0=config["agent.std0"]
+            self.actor.mlp.out_features, self.action_space, device, **head_options(config)
         )
         self.to(self.device)
         self.optimizer = torch.optim.Adam([self.flat], lr=config["agent.lr"], eps=1e-5, fused=True)

@@ -7,6 +7,7 @@ with function approximation, 2000; advantages: Schulman et al., 2016 (arXiv:1506
 
 import numpy as np
 import torch
+from lagom.algorithms.on_policy import head_options
 from torch import nn
 from torch.nn import functional as F
 
@@ -21,10 +22,10 @@ from lagom.utils.nested import to_tensors
 class Actor(Module):
     """Observations to action distributions."""
 
-    def __init__(self, trunk, action_space, device, std0):
+    def __init__(self, trunk, action_space, device, **options):
         super().__init__()
         self.trunk = trunk
-        self.head = make_head(trunk.out_features, action_space, device, std0=std0)
+        self.head = make_head(trunk.out_features, action_space, device, **options)
         self.to(device)
 
 
@@ -35,8 +36,8 @@ class Agent(BaseAgent):
         super().__init__(config, env, device, **kwargs)
         space, sizes = self.observation_space, config["agent.hidden_sizes"]
         kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
-        trunk, std0 = make_encoder(space, sizes, **kinds), config["agent.std0"]
-        self.actor = Actor(trunk, self.action_space, self.device, std0)
+        trunk = make_encoder(space, sizes, **kinds)
+        self.actor = Actor(trunk, self.action_space, self.device, **head_options(config))
         self.optimizer = torch.optim.Adam([self.actor.flat], lr=config["agent.lr"], fused=True)
         self.critic = None
         if config["agent.critic"]:

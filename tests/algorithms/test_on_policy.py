@@ -28,6 +28,8 @@ ALGO = {
         "agent.batch_size=64",
         "agent.num_epoch=4",
     ),
+    "vpg": ("agent.lr=0.02", "agent.critic_lr=0.02"),
+    "recurrent_ppo": ("agent.lr=0.01", "agent.batch_size=32", "agent.num_epoch=4"),
 }
 pendulum = lambda: gymnasium.make("Pendulum-v1", disable_env_checker=True)
 
