@@ -114,11 +114,11 @@ def is_plain(agent, nets, heads=(), others=(), kinds=()):
     )
 
 
-def is_plain_adam(optimizer):
-    """Whether ``optimizer`` is Adam, of one tensor, without variants and hooks."""
+def is_plain_adam(optimizer, kinds=(FusedAdam,)):
+    """Whether ``optimizer`` is of ``kinds`` of Adam, of one tensor, without variants and hooks."""
     group = optimizer.param_groups[0]
     return (
-        type(optimizer) in (torch.optim.Adam, FusedAdam)
+        type(optimizer) in kinds
         and len(optimizer.param_groups) == len(group["params"]) == 1
         and not (group["weight_decay"] or group["amsgrad"] or group["maximize"])
         and not optimizer._optimizer_step_pre_hooks

@@ -89,10 +89,11 @@ class Agent(BaseAgent):
             return {"action": self.Q.greedy(x)}
         B = num_rows(x)
         explores = self.rng.random(B) < self.epsilon(timestep)
-        if not explores.any():
+        num_explore = np.count_nonzero(explores)
+        if num_explore == 0:
             return {"action": self.Q.greedy(x)}
         action = self.random_actions(B, action_mask(x))
-        if not explores.all():  # at the beginning there is mostly no need for the network
+        if num_explore < B:  # at the beginning there is mostly no need for the network
             action = np.where(explores, action, self.Q.greedy(x))
         return {"action": action}
 

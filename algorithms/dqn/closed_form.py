@@ -5,7 +5,7 @@ import torch
 from lagom.algorithms.by_hand import is_plain, is_plain_adam
 from lagom.algorithms.off_policy import arrays
 
-from lagom.networks.backprop import AdamArrays, LinearBackprop, MLPBackprop
+from lagom.networks.backprop import LinearBackprop, MLPBackprop, clip_grad_norm
 
 
 class QBackprop:
@@ -52,6 +52,7 @@ class ClosedForm:
 
     def __init__(self, agent):
         self.agent, self.Q, self.Q_target = agent, QBackprop(agent.Q), QBackprop(agent.Q_target)
+        self.grad = agent.Q.flat.grad.numpy()
 
     def step(self, D):
         """As ``Agent.step``."""
@@ -72,9 +73,8 @@ class ClosedForm:
             losses, clipped = losses * D["weight"], clipped * D["weight"]
         d_Q[rows, action] = clipped / N
         self.Q.backward(d_Q)
-        adam = AdamArrays(agent.optimizer)
-        grad_norm = adam.clip_grad_norm(config["agent.max_grad_norm"])
-        adam.step()
+        grad_norm = clip_grad_norm(self.grad, config["agent.max_grad_norm"])
+        agent.optimizer.move()
         flat_target, flat = agent.flats
         with torch.no_grad():
             flat_target.lerp_(flat, config["agent.tau"])

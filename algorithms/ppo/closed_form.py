@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from lagom.algorithms.adam import FusedAdam
 from lagom.algorithms.by_hand import is_plain, is_plain_adam
 
 from lagom.networks import CategoricalHead, DiagGaussianHead
@@ -28,7 +29,7 @@ class ClosedForm:
             and not agent.is_shared
             and is_plain(agent, [agent.actor, agent.critic], [agent.head], kinds=_HEADS)
             and agent.actor.out is None
-            and is_plain_adam(agent.optimizer)
+            and is_plain_adam(agent.optimizer, kinds=(torch.optim.Adam, FusedAdam))
         )
 
     def __init__(self, agent):

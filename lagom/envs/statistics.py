@@ -7,6 +7,8 @@ import numpy as np
 
 from lagom.envs.wrapper import VecEnvWrapper
 
+_ONE = np.int64(1)  # a number of Python's takes NumPy longer
+
 
 class RecordEpisodeStatistics(VecEnvWrapper):
     """Adds up rewards and counts steps; must sit inside ``NormalizeReward`` to see raw rewards.
@@ -46,7 +48,7 @@ class RecordEpisodeStatistics(VecEnvWrapper):
     def step(self, actions):
         observations, rewards, terminated, truncated, info = self.env.step(actions)
         self._returns += rewards
-        self._horizons += 1
+        self._horizons += _ONE
         if "final_obs" in info:
             info["episode"] = self._finish(terminated | truncated)
         return observations, rewards, terminated, truncated, info

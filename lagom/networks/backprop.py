@@ -200,10 +200,7 @@ class AdamArrays:
 
     def clip_grad_norm(self, max_norm):
         """As :meth:`Module.clip_grad_norm`."""
-        norm = math.sqrt(self.grad @ self.grad)
-        if norm > max_norm:
-            self.grad *= max_norm / (norm + 1e-6)
-        return norm
+        return clip_grad_norm(self.grad, max_norm)
 
     def step(self):
         """Move the parameters by the gradient."""
@@ -223,6 +220,14 @@ class AdamArrays:
         np.divide(self.m, x, out=x)
         x *= self.group["lr"] / (1 - beta1**t)
         self.parameters -= x
+
+
+def clip_grad_norm(grad, max_norm):
+    """As :meth:`Module.clip_grad_norm`, of an array."""
+    norm = math.sqrt(grad @ grad)
+    if norm > max_norm:
+        grad *= max_norm / (norm + 1e-6)
+    return norm
 
 
 def _product(x, y, out=None):
