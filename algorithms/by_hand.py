@@ -12,9 +12,10 @@ import torch
 from lagom.algorithms.adam import FusedAdam
 from torch import nn
 
-from lagom.networks import MLP, Linear
-from lagom.networks.backprop import SLOPES
+from lagom.networks import MLP, CategoricalHead, DiagGaussianHead, Linear
+from lagom.networks.backprop import SLOPES, CategoricalBackprop, DiagGaussianBackprop
 
+HEADS = {CategoricalHead: CategoricalBackprop, DiagGaussianHead: DiagGaussianBackprop}
 _CHECK_EVERY = 3000  # minibatches; a check costs as much as about thirty
 _TOLERANCE = 1e-3  # relative; rounding gives 1e-5, and 1e-4 where values are in the thousands
 

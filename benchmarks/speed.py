@@ -43,11 +43,12 @@ def report(steps, start, end, who=resource.RUSAGE_SELF):
     print(json.dumps({"steps_per_cpu_second": steps / (end - start), "peak_mb": memory}))
 
 
-def run_lagom(workload):
-    """OnPolicyEngine with PPO, at the settings of the workload."""
+def clock_lagom(algo, iterations, **words):
+    """OnPolicyEngine of ``algo``; ``words`` are of the configuration, ``agent__lr`` is agent.lr."""
+    from pkgutil import resolve_name
+
     import torch
-    import yaml
-    from lagom.algorithms.ppo.agent import Agent
+    from omegaconf import OmegaConf
 
     from lagom.engine import OnPolicyEngine
     from lagom.envs import make_envs
@@ -55,29 +56,16 @@ def run_lagom(workload):
     from lagom.experiment.schema import flatten
     from lagom.utils import set_global_seeds
 
-    env_id, num_env, num_step, minibatches, epochs, normalize, iterations = WORKLOADS[workload]
     conf = Path(__file__).parents[1] / "conf"
     config = {}
-    for name in ("config.yaml", "algo/ppo.yaml"):
-        config.update(flatten(yaml.safe_load((conf / name).read_text())))
-    config.update(
-        {
-            "env.id": env_id,
-            "env.num_env": num_env,
-            "env.normalize_obs": normalize,
-            "env.normalize_reward": normalize,
-            "train.num_step": num_step,
-            "agent.batch_size": num_env * num_step // minibatches,
-            "agent.num_epoch": epochs,
-            "agent.lr": 3e-4,
-            "agent.lr_decay": False,
-            "agent.entropy_coef": 0.01,
-        }
-    )
+    for name in ("config.yaml", f"algo/{algo}.yaml"):
+        config.update(flatten(OmegaConf.to_container(OmegaConf.load(conf / name))))
+    config.update({key.replace("__", "."): value for key, value in words.items()})
     torch.set_num_threads(1)
     set_global_seeds(1)
     env, eval_env = make_envs(config, 1)
-    engine = OnPolicyEngine(config, Agent(config, env, "cpu"), env, eval_env)
+    agent = resolve_name(config["algo.agent"])(config, env, "cpu")
+    engine = OnPolicyEngine(config, agent, env, eval_env)
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "train.journal")
         for n in range(WARM + iterations):
@@ -87,15 +75,24 @@ def run_lagom(workload):
         report(engine.timestep - steps, start, cpu())
 
 
-def run_sb3(workload):
-    """Stable-Baselines3's PPO at the same settings."""
+def run_lagom(workload):
+    """PPO at the settings of the workload."""
+    env_id, num_env, num_step, minibatches, epochs, normalize, iterations = WORKLOADS[workload]
+    clock_lagom(
+        "ppo", iterations, env__id=env_id, env__num_env=num_env, train__num_step=num_step,
+        env__normalize_obs=normalize, env__normalize_reward=normalize, agent__lr=3e-4,
+        agent__batch_size=num_env * num_step // minibatches, agent__num_epoch=epochs,
+        agent__lr_decay=False, agent__entropy_coef=0.01,
+    )  # fmt: skip
+
+
+def clock_sb3(kind, iterations, env_id, num_env, normalize, **kwargs):
+    """``kind`` of Stable-Baselines3 or sb3-contrib, in ``num_env`` environments."""
     import torch
-    from stable_baselines3 import PPO
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_vec_env
     from stable_baselines3.common.vec_env import VecNormalize
 
-    env_id, num_env, num_step, minibatches, epochs, normalize, iterations = WORKLOADS[workload]
     torch.set_num_threads(1)
 
     class Clock(BaseCallback):
@@ -114,14 +111,29 @@ def run_sb3(workload):
     env = make_vec_env(env_id, n_envs=num_env, seed=1)
     if normalize:
         env = VecNormalize(env)
-    batch = num_env * num_step
-    networks = {"net_arch": {"pi": [64, 64], "vf": [64, 64]}, "activation_fn": torch.nn.Tanh}
-    model = PPO(
-        "MlpPolicy", env, n_steps=num_step, batch_size=batch // minibatches, n_epochs=epochs,
-        learning_rate=3e-4, ent_coef=0.01, device="cpu", seed=1,
-        policy_kwargs=networks,
+    kwargs = {"policy": "MlpPolicy", "device": "cpu", "seed": 1} | kwargs
+    model = kind(env=env, **kwargs)
+    steps = kwargs["n_steps"] * num_env
+    model.learn(steps * (WARM + iterations + 1), callback=Clock(), log_interval=10)
+
+
+def sb3_networks(**kwargs):
+    """Keywords of its policies for separate networks of 64 and 64, tanh."""
+    import torch
+
+    return {"net_arch": {"pi": [64, 64], "vf": [64, 64]}, "activation_fn": torch.nn.Tanh, **kwargs}
+
+
+def run_sb3(workload):
+    """Stable-Baselines3's PPO at the same settings."""
+    from stable_baselines3 import PPO
+
+    env_id, num_env, num_step, minibatches, epochs, normalize, iterations = WORKLOADS[workload]
+    clock_sb3(
+        PPO, iterations, env_id, num_env, normalize, n_steps=num_step,
+        batch_size=num_env * num_step // minibatches, n_epochs=epochs, learning_rate=3e-4,
+        ent_coef=0.01, policy_kwargs=sb3_networks(),
     )  # fmt: skip
-    model.learn(batch * (WARM + iterations + 1), callback=Clock(), log_interval=10)
 
 
 def run_skrl(workload):
@@ -229,22 +241,27 @@ def main():
     if args.one:
         RUN[args.one](args.workload, *([args.cleanrl] if args.one == "cleanrl" else []))
         return
-    rows = {name: [] for name in ("lagom", *args.peers)}
-    for _ in range(args.rounds):
+    words = ["--cleanrl", args.cleanrl] if args.cleanrl else []
+    interleave(__file__, args.workload, args.rounds, args.peers, words)
+
+
+def interleave(script, workload, rounds, peers, words=()):
+    """Measure lagom and ``peers`` in turns, by ``--one`` of ``script``; print a table."""
+    rows = {name: [] for name in ("lagom", *peers)}
+    for _ in range(rounds):
         for name, values in rows.items():
-            command = [sys.executable, __file__, "--workload", args.workload, "--one", name]
-            command += ["--cleanrl", args.cleanrl] if name == "cleanrl" else []
+            command = [sys.executable, script, "--workload", workload, "--one", name, *words]
             env, pipe = os.environ | ONE_THREAD, subprocess.PIPE
             out = subprocess.run(command, stdout=pipe, text=True, check=True, env=env).stdout
             values.append(json.loads(out.strip().splitlines()[-1]))
-    print(f"{args.workload}: environment steps per CPU second, one thread, {args.rounds} rounds")
+    print(f"{workload}: environment steps per CPU second, one thread, {rounds} rounds")
     for name, values in rows.items():
         speeds = [v["steps_per_cpu_second"] for v in values]
         print(
             f"  {name:7} {statistics.median(speeds):8.0f} ({min(speeds):.0f} to {max(speeds):.0f})"
             f"  peak {statistics.median(v['peak_mb'] for v in values):.0f} MB"
         )
-    for peer in args.peers:
+    for peer in peers:
         ratios = [
             a["steps_per_cpu_second"] / b["steps_per_cpu_second"]
             for a, b in zip(rows["lagom"], rows[peer], strict=True)

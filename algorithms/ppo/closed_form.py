@@ -3,17 +3,9 @@
 import numpy as np
 import torch
 from lagom.algorithms.adam import FusedAdam
-from lagom.algorithms.by_hand import is_plain, is_plain_adam
+from lagom.algorithms.by_hand import HEADS, is_plain, is_plain_adam
 
-from lagom.networks import CategoricalHead, DiagGaussianHead
-from lagom.networks.backprop import (
-    AdamArrays,
-    CategoricalBackprop,
-    DiagGaussianBackprop,
-    MLPBackprop,
-)
-
-_HEADS = {CategoricalHead: CategoricalBackprop, DiagGaussianHead: DiagGaussianBackprop}
+from lagom.networks.backprop import AdamArrays, MLPBackprop
 
 
 class ClosedForm:
@@ -25,15 +17,15 @@ class ClosedForm:
     def applies(agent):
         """Whether ``agent`` has two plain networks, one of two heads, and plain Adam."""
         return (
-            type(agent.head) in _HEADS
+            type(agent.head) in HEADS
             and not agent.is_shared
-            and is_plain(agent, [agent.actor, agent.critic], [agent.head], kinds=_HEADS)
+            and is_plain(agent, [agent.actor, agent.critic], [agent.head], kinds=HEADS)
             and agent.actor.out is None
             and is_plain_adam(agent.optimizer, kinds=(torch.optim.Adam, FusedAdam))
         )
 
     def __init__(self, agent):
-        self.head = _HEADS[type(agent.head)](agent.head)
+        self.head = HEADS[type(agent.head)](agent.head)
         self.actor = MLPBackprop(agent.actor, self.head.out)
         self.critic = MLPBackprop(agent.critic)
         self.adam = AdamArrays(agent.optimizer)
