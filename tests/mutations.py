@@ -216,7 +216,9 @@ MUTATIONS = {
             "self.layernorm_c(f.sigmoid() * c + i.sigmoid() * g.tanh())",
             "f.sigmoid() * c + i.sigmoid() * g.tanh()",
         ),
-        ("resets are a step late", "reset[t, : sizes[t], None]", "reset[t - 1, : sizes[t], None]"),
+        ("resets are a step late", "reset[t, : sizes[t]]", "reset[t - 1, : sizes[t]]"),
+        ("resets between runs are a step late", "reset[start]", "reset[start - 1]"),
+        ("runs go across resets", "if begin and t > 0]", "if begin and t > 1]"),
         ("states of packed rows are mixed up", "torch.cat(parts[::-1])", "torch.cat(parts)"),
     ],
     "es/base.py": [

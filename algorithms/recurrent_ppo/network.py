@@ -1,19 +1,9 @@
 """Networks that remember, for observations of every kind."""
 
 import torch
-from torch import nn
 
-from lagom.networks import MLP, LayerNormLSTMCell, LSTMLayer, Module, make_encoder
+from lagom.networks import MLP, LayerNormLSTMCell, LSTMCell, LSTMLayer, Module, make_encoder
 from lagom.utils.nested import flat, map_leaves
-
-
-class LSTMCell(nn.LSTMCell):
-    """PyTorch's cell, called as :class:`~lagom.networks.LSTMLayer` calls cells."""
-
-    def forward(self, input, state):
-        h, c = super().forward(input, state)
-        return h, (h, c)
-
 
 CELLS = {"lstm": LSTMCell, "lnlstm": LayerNormLSTMCell}
 

@@ -9,7 +9,7 @@ from lagom.networks.lr import linear_lr_scheduler
 from lagom.networks.make import make_cnn, make_fc, make_transposed_cnn
 from lagom.networks.mdn import MDNHead
 from lagom.networks.module import Module
-from lagom.networks.rnn import LayerNormLSTMCell, LSTMLayer, StackedLSTM, make_lnlstm
+from lagom.networks.rnn import LayerNormLSTMCell, LSTMCell, LSTMLayer, StackedLSTM, make_lnlstm
 from lagom.networks.sde import KeptNoise, StateDependentHead, marginal_logstd
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "DiagGaussianHead",
     "Encoder",
     "KeptNoise",
+    "LSTMCell",
     "LSTMLayer",
     "LayerNormLSTMCell",
     "Linear",

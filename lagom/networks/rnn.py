@@ -3,6 +3,8 @@
 A state is a tuple of tensors ``[B, H]``, for an LSTM ``(h, c)``; a stack has a list of them.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -65,13 +67,37 @@ class LayerNormLSTMCell(Module):
         return h, (h, c)
 
 
+class LSTMCell(nn.LSTMCell):
+    """PyTorch's cell, called as :class:`LSTMLayer` calls cells."""
+
+    def forward(self, input, state):
+        """Input ``[B, input_size]`` and state ``(h, c)`` to ``h'`` and ``(h', c')``."""
+        h, c = super().forward(input, state)
+        return h, (h, c)
+
+    def run(self, input, state):
+        """Input ``[T, B, input_size]`` to outputs ``[T, B, H]`` and the last state.
+
+        A call of oneDNN's is on CPUs several times faster than as many steps, if it is not one.
+        """
+        if len(input) == 1:
+            output, state = self(input[0], state)
+            return output[None], state
+        parameters = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        hx = tuple(s[None].contiguous() for s in state)
+        settings = True, 1, 0.0, torch.is_grad_enabled(), False, False  # biases, layers, ...
+        output, h, c = torch.lstm(input, hx, parameters, *settings)
+        return output, (h[0], c[0])
+
+
 class LSTMLayer(Module):
     """A recurrent cell run over sequences.
 
     Args:
         cell (type): class of the cell.  Called as ``cell(input, state)`` it gives the output and
             the new state, a tuple; with methods ``project`` and ``step``, see
-            :class:`LayerNormLSTMCell`, the input's part is computed for all steps at once.
+            :class:`LayerNormLSTMCell`, the input's part is computed for all steps at once; with a
+            method ``run``, see :class:`LSTMCell`, so are all steps between two resets.
         *cell_args: what the class is called with.
     """
 
@@ -107,17 +133,19 @@ class LSTMLayer(Module):
             state = tuple(s[input.sorted_indices] for s in state)
             reset = None if reset is None else reset[:, input.sorted_indices]
 
+        begins = [False] * len(sizes) if reset is None else reset.any(1).tolist()  # mostly not
+        if hasattr(self.cell, "run") and not packed:
+            return self._run(input, state, reset, begins)
         step = self.cell
         if hasattr(step, "project"):
             rows, step = step.project(rows), step.step
-        begins = [False] * len(sizes) if reset is None else reset.any(1).tolist()  # mostly not
         outputs, ended = [], []
         for t, x in enumerate(rows.split(sizes)):
             if t > 0 and sizes[t] < sizes[t - 1]:
                 ended.append(tuple(s[sizes[t] :] for s in state))
                 state = tuple(s[: sizes[t]] for s in state)
             if begins[t]:
-                state = tuple(s.masked_fill(reset[t, : sizes[t], None], 0.0) for s in state)
+                state = _cleared(state, reset[t, : sizes[t]])
             output, state = step(x, state)
             outputs.append(output)
 
@@ -127,6 +155,15 @@ class LSTMLayer(Module):
         if input.unsorted_indices is not None:
             state = tuple(s[input.unsorted_indices] for s in state)
         return input._replace(data=torch.cat(outputs)), state
+
+    def _run(self, input, state, reset, begins):
+        cuts, outputs = [t for t, begin in enumerate(begins) if begin and t > 0], []
+        for start, end in pairwise([0, *cuts, len(input)]):
+            if begins[start]:
+                state = _cleared(state, reset[start])
+            output, state = self.cell.run(input[start:end], state)
+            outputs.append(output)
+        return torch.cat(outputs), state
 
 
 class StackedLSTM(Module):
@@ -190,6 +227,11 @@ def make_lnlstm(input_size, hidden_size, num_layers=1):
         [LayerNormLSTMCell, input_size, hidden_size],
         [LayerNormLSTMCell, hidden_size, hidden_size],
     )
+
+
+def _cleared(state, rows):
+    """``state`` with zeros where ``rows`` ``[B]`` are true."""
+    return tuple(s.masked_fill(rows[:, None], 0.0) for s in state)
 
 
 def _check(sizes, state, reset):

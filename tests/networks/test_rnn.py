@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
 
-from lagom.networks import LayerNormLSTMCell, LSTMLayer, StackedLSTM, make_lnlstm
+from lagom.networks import LayerNormLSTMCell, LSTMCell, LSTMLayer, StackedLSTM, make_lnlstm
 
 LENGTHS = [3, 1, 4, 3]
 
@@ -121,7 +121,7 @@ def test_normalized_over_one_value_is_nothing():
 # LSTMLayer
 
 
-@pytest.mark.parametrize("cell", [LayerNormLSTMCell, Plain])
+@pytest.mark.parametrize("cell", [LayerNormLSTMCell, LSTMCell, Plain])
 @pytest.mark.parametrize(("T", "B"), [(1, 1), (1, 3), (4, 1), (5, 3)])
 def test_sequences_are_independent_rows(cell, T, B):
     layer = layer_of(cell)
@@ -145,7 +145,7 @@ def test_a_sequence_in_two_parts_is_the_same_sequence():
 
 
 @pytest.mark.parametrize("enforce_sorted", [True, False])
-@pytest.mark.parametrize("cell", [LayerNormLSTMCell, Plain])
+@pytest.mark.parametrize("cell", [LayerNormLSTMCell, LSTMCell, Plain])
 def test_packed_sequences(cell, enforce_sorted):
     layer = layer_of(cell)
     lengths = sorted(LENGTHS, reverse=True) if enforce_sorted else LENGTHS
@@ -190,7 +190,7 @@ def test_as_torch_does_it(packed):
     torch.testing.assert_close(output, expected)
 
 
-@pytest.mark.parametrize("cell", [LayerNormLSTMCell, Plain])
+@pytest.mark.parametrize("cell", [LayerNormLSTMCell, LSTMCell, Plain])
 @pytest.mark.parametrize("packed", [False, True])
 def test_resets_come_before_the_step(cell, packed):
     layer = layer_of(cell)
@@ -357,3 +357,37 @@ def test_steps_through_flat_equal_steps_on_parameters():
 
     torch.testing.assert_close(lstm.to_vec(), twin.to_vec(), rtol=1e-4, atol=1e-4)
     assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("density", [0.0, 0.1, 1.0])
+def test_all_steps_at_once_are_the_steps(density):
+    """In float32, where another kernel runs than in float64."""
+    torch.manual_seed(1)
+    layer = LSTMLayer(LSTMCell, 3, 8)
+    slow = LSTMLayer(Plain, 3, 8)
+    slow.cell.inner.load_state_dict(layer.cell.state_dict())
+    x, reset = torch.randn(12, 5, 3), torch.rand(12, 5) < density
+    weight = torch.randn(12, 5, 8)
+    results = []
+    for each in (layer, slow):
+        state = tuple(torch.full((5, 8), 0.1, requires_grad=True) for _ in range(2))
+        inputs = x.clone().requires_grad_()
+        output, final = each(inputs, state, reset)
+        loss = (output * weight).sum() + final[0].sum() + 2 * final[1].sum()
+        loss.backward()
+        grads = [s.grad for s in state] + [inputs.grad] + [p.grad for p in each.parameters()]
+        results.append([output, *final, *grads])
+
+    for one, two in zip(*results, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_all_steps_at_once_are_so_without_gradients_too():
+    layer, x = LSTMLayer(LSTMCell, 3, 8), torch.randn(6, 2, 3)
+    state = torch.zeros(2, 8), torch.zeros(2, 8)
+    expected = layer(x, state)
+    with torch.no_grad():
+        output, final = layer.eval()(x, state)
+
+    torch.testing.assert_close(output, expected[0].detach())
+    close(final, tuple(s.detach() for s in expected[1]))
