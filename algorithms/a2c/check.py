@@ -7,25 +7,32 @@ import torch
 from lagom.algorithms.a2c.closed_form import ClosedForm
 from lagom.algorithms.by_hand import restorer
 
+from lagom.networks import CategoricalHead
+
 
 def disagreement(agent, D, look=0):
     """The relative difference between what both ways do, on made-up numbers; nothing is changed.
 
     Rewards are made up, and so are the ends of trajectories: else much of what becomes of them
-    could be edited unnoticed.  The optimizer gets moments with which its steps are nearly linear in
-    the gradient.  Networks are compared each by itself, or the critic's large numbers would hide
-    the others.
+    could be edited unnoticed.  Discrete actions are made unequally likely: where the entropy is at
+    its maximum, a bonus for it has no gradient.  The optimizer gets moments with which its steps
+    are nearly linear in the gradient.  Networks are compared each by itself, or the critic's large
+    numbers would hide the others.
 
     Args:
         agent (Agent): its ``step`` is right by definition.
         D (list): trajectories.
         look (int): numbers are others with each.
     """
-    D, restore, vec = _made_up(D, look), restorer(agent), agent.to_vec().detach()
+    D, restore = _made_up(D, look), restorer(agent)
     nets = [net for net in (agent.actor.trunk, agent.actor.head, agent.critic) if net.num_params]
 
     def try_out(by_hand, size=1.0):
         restore()
+        if isinstance(agent.actor.head, CategoricalHead):
+            bias = agent.actor.head.logits.bias.detach()
+            bias += torch.cos(torch.arange(len(bias)) + 10.0 * look)
+        vec = agent.to_vec().detach()
         moment, square = torch.zeros_like(vec), torch.full_like(vec, size)
         names = {"step": torch.tensor(10.0), "exp_avg": moment, "exp_avg_sq": square}
         if "alpha" in agent.optimizer.defaults:  # RMSprop

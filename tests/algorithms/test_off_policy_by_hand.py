@@ -1,7 +1,6 @@
 """Steps of off-policy algorithms by hand: the same as the readable ones, or not used."""
 
 import copy
-import warnings
 
 import gymnasium
 import numpy as np
@@ -9,6 +8,7 @@ import probes
 import pytest
 import torch
 from configs import flat_config
+from edits import check_edit_is_used
 from gymnasium.spaces import Dict
 from lagom.algorithms import by_hand
 from lagom.algorithms.ddpg.agent import Agent as DDPG
@@ -200,17 +200,7 @@ class SlowTarget(DDPG):
 @pytest.mark.parametrize("kind", [NoEnd, Twice, LowTemperature, OtherLog, SlowTarget])
 def test_who_edits_the_step_gets_the_edit_and_a_warning(kind):
     algo = next(name for name, parent in KINDS.items() if issubclass(kind, parent))
-    engine = engine_of(algo, kind=kind)
-    with pytest.warns(UserWarning, match=rf"{algo}: what .* does with a minibatch and its copy in"):
-        engine.train(1)
-    other = engine_of(algo, "agent.gradient=autograd", kind=kind)
-    other.train(1)
-
-    assert not engine.agent.choice.agrees
-    assert torch.equal(engine.agent.to_vec(), other.agent.to_vec())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # once is enough
-        engine.train(2)
+    check_edit_is_used(algo, lambda *words: engine_of(algo, *words, kind=kind))
 
 
 class Noisy(Linear):
