@@ -1,7 +1,6 @@
 """Adam for the vector of a network's parameters, with as little around it as can be."""
 
 import torch
-from torch.optim.adam import adam as functional_adam
 
 
 class FusedAdam(torch.optim.Adam):
@@ -24,14 +23,11 @@ class FusedAdam(torch.optim.Adam):
             state.update({key: torch.zeros_like(x) for key in ("exp_avg", "exp_avg_sq")})
         beta1, beta2 = group["betas"]
         names = ("lr", "eps", "weight_decay", "amsgrad", "maximize")
+        kwargs = {name: group[name] for name in names} | {"beta1": beta1, "beta2": beta2}
         with torch.no_grad():
-            functional_adam(
-                *([x], [x.grad], [state["exp_avg"]], [state["exp_avg_sq"]], [], [state["step"]]),
-                **{name: group[name] for name in names},
-                beta1=beta1,
-                beta2=beta2,
-                fused=True,
-            )
+            state["step"] += 1
+            m, v, step = [state["exp_avg"]], [state["exp_avg_sq"]], [state["step"]]
+            torch._fused_adam_([x], [x.grad], m, v, [], step, **kwargs)
 
 
 def adam(parameter, lr, **kwargs):

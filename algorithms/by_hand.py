@@ -127,6 +127,12 @@ def is_plain_adam(optimizer, kinds=(FusedAdam,)):
     )
 
 
+def follower(target, net, tau):
+    """A function that takes ``target`` ``tau`` of the way to ``net``, modules of the same kind."""
+    to, current = target.flat.detach(), net.flat.detach()
+    return lambda: to.lerp_(current, tau)
+
+
 def restorer(agent):
     """A function that brings back what ``agent`` is now, even if it forgets to save something."""
     tensors = [(x, x.detach().clone()) for x in (*agent.parameters(), *agent.buffers())]

@@ -1,8 +1,7 @@
 """DDPG's step by hand, for plain networks on the CPU; see :mod:`lagom.algorithms.by_hand`."""
 
 import numpy as np
-import torch
-from lagom.algorithms.by_hand import is_plain, is_plain_adam
+from lagom.algorithms.by_hand import follower, is_plain, is_plain_adam
 from lagom.algorithms.continuous_by_hand import CriticsBackprop, TanhBackprop
 from lagom.algorithms.off_policy import arrays
 
@@ -27,10 +26,13 @@ class ClosedForm:
         self.agent, self.critic = agent, CriticsBackprop(agent.critic)
         self.critic_target = CriticsBackprop(agent.critic_target)
         self.actor, self.actor_target = TanhBackprop(agent.actor), TanhBackprop(agent.actor_target)
+        tau = agent.config["agent.tau"]
+        self.critic_follows = follower(agent.critic_target, agent.critic, tau)
+        self.actor_follows = follower(agent.actor_target, agent.actor, tau)
 
     def step(self, D):
         """As ``Agent.step``."""
-        agent, config = self.agent, self.agent.config
+        agent = self.agent
         obs, action, reward, next_obs, discount = arrays(D)
 
         next_action = self.actor_target.forward(next_obs)
@@ -42,9 +44,8 @@ class ClosedForm:
         Q_new, d_action = self.critic.first(obs, self.actor.forward(obs))
         self.actor.backward(-d_action / np.float32(len(Q)))
         agent.actor_optimizer.move()
-        with torch.no_grad():
-            agent.critic_target.flat.lerp_(agent.critic.flat, config["agent.tau"])
-            agent.actor_target.flat.lerp_(agent.actor.flat, config["agent.tau"])
+        self.critic_follows()
+        self.actor_follows()
         means = critic_loss, -float(Q_new.mean()), float(Q.mean())
         out = dict(zip(["critic_loss", "actor_loss", "Q"], means, strict=True))
         if "weight" in D:

@@ -74,8 +74,6 @@ class Agent(BaseAgent):
         trunk = make_encoder(self.observation_space, config["agent.hidden_sizes"], **kinds)
         self.Q = QNetwork(trunk, int(space.n), config["agent.dueling"]).to(self.device)
         self.Q_target = deepcopy(self.Q)
-        # In a tuple, past nn.Module: vectors of parameters are no parameters of their own.
-        self.flats = (self.Q_target.flat, self.Q.flat)
         self.optimizer = adam(self.Q.flat, config["agent.lr"])
         self.choice = Choice(ClosedForm)  # a copy of step(), several times faster
         self.epsilon = LinearSchedule(
@@ -109,7 +107,7 @@ class Agent(BaseAgent):
 
     def step(self, D):
         """One step down the gradient of the loss of a sample, and of the target network after."""
-        config, (flat_target, flat) = self.config, self.flats
+        config = self.config
         obs, action, reward, next_obs, discount = tensors(D, self.device)
 
         with torch.no_grad():
@@ -130,7 +128,7 @@ class Agent(BaseAgent):
         grad_norm = self.Q.clip_grad_norm(config["agent.max_grad_norm"])
         self.optimizer.step()
         with torch.no_grad():
-            flat_target.lerp_(flat, config["agent.tau"])
+            self.Q_target.flat.lerp_(self.Q.flat, config["agent.tau"])
             row = torch.stack([loss, Q.mean(), grad_norm]).tolist()
         out = dict(zip(["loss", "Q", "grad_norm"], row, strict=True))
         if "weight" in D:

@@ -1,8 +1,7 @@
 """DQN's step by hand, for plain networks on the CPU; see :mod:`lagom.algorithms.by_hand`."""
 
 import numpy as np
-import torch
-from lagom.algorithms.by_hand import is_plain, is_plain_adam
+from lagom.algorithms.by_hand import follower, is_plain, is_plain_adam
 from lagom.algorithms.off_policy import arrays
 
 from lagom.networks.backprop import LinearBackprop, MLPBackprop, clip_grad_norm
@@ -53,6 +52,7 @@ class ClosedForm:
     def __init__(self, agent):
         self.agent, self.Q, self.Q_target = agent, QBackprop(agent.Q), QBackprop(agent.Q_target)
         self.grad = agent.Q.flat.grad.numpy()
+        self.target_follows = follower(agent.Q_target, agent.Q, agent.config["agent.tau"])
 
     def step(self, D):
         """As ``Agent.step``."""
@@ -75,9 +75,7 @@ class ClosedForm:
         self.Q.backward(d_Q)
         grad_norm = clip_grad_norm(self.grad, config["agent.max_grad_norm"])
         agent.optimizer.move()
-        flat_target, flat = agent.flats
-        with torch.no_grad():
-            flat_target.lerp_(flat, config["agent.tau"])
+        self.target_follows()
 
         means = (float(x.sum() / N) for x in (losses, Q_chosen))
         out = dict(zip(["loss", "Q", "grad_norm"], [*means, grad_norm], strict=True))

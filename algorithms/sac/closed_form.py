@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import torch
-from lagom.algorithms.by_hand import is_plain, is_plain_adam
+from lagom.algorithms.by_hand import follower, is_plain, is_plain_adam
 from lagom.algorithms.continuous_by_hand import CriticsBackprop
 from lagom.algorithms.off_policy import arrays
 
@@ -71,7 +71,7 @@ def applies(agent):
 
 
 def improve_policy(agent, actor, obs, value, alpha):
-    """The steps of actor, temperature and target networks; returns the actor's loss, and entropy.
+    """The steps of actor and temperature; returns the actor's loss, and entropy.
 
     Args:
         agent (Agent): of SAC or TQC.
@@ -89,8 +89,6 @@ def improve_policy(agent, actor, obs, value, alpha):
     if agent.config["agent.alpha"] == "auto":
         agent.log_alpha.grad = torch.tensor(alpha * (entropy - agent.target_entropy))
         AdamArrays(agent.alpha_optimizer).step()
-    with torch.no_grad():
-        agent.critics_target.flat.lerp_(agent.critics.flat, agent.config["agent.tau"])
     return -alpha * entropy - float(Q.mean()), entropy
 
 
@@ -105,6 +103,8 @@ class ClosedForm:
         self.agent, self.critics = agent, CriticsBackprop(agent.critics)
         self.critics_target = CriticsBackprop(agent.critics_target)
         self.actor = TanhGaussianBackprop(agent.actor)
+        tau = agent.config["agent.tau"]
+        self.critics_follow = follower(agent.critics_target, agent.critics, tau)
 
     def step(self, D):
         """As ``Agent.step``."""
@@ -119,6 +119,7 @@ class ClosedForm:
         agent.critic_optimizer.move()
 
         actor_loss, entropy = improve_policy(agent, self.actor, obs, self.critics.least, alpha)
+        self.critics_follow()
         row = critic_loss, actor_loss, float(Q1.mean()), entropy, alpha
         out = dict(zip(LOGGED, row, strict=True))
         if "weight" in D:

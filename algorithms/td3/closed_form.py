@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from lagom.algorithms.by_hand import is_plain, is_plain_adam
+from lagom.algorithms.by_hand import follower, is_plain, is_plain_adam
 from lagom.algorithms.continuous_by_hand import CriticsBackprop, TanhBackprop
 from lagom.algorithms.off_policy import arrays
 
@@ -27,6 +27,9 @@ class ClosedForm:
         self.agent, self.critics = agent, CriticsBackprop(agent.critics)
         self.critics_target = CriticsBackprop(agent.critics_target)
         self.actor, self.actor_target = TanhBackprop(agent.actor), TanhBackprop(agent.actor_target)
+        tau = agent.config["agent.tau"]
+        self.critics_follow = follower(agent.critics_target, agent.critics, tau)
+        self.actor_follows = follower(agent.actor_target, agent.actor, tau)
 
     def step(self, D):
         """As ``Agent.step``."""
@@ -47,9 +50,8 @@ class ClosedForm:
             self.actor.backward(-d_action / np.float32(len(Q)))
             agent.actor_optimizer.move()
             agent.actor_loss = -float(Q.mean())
-            with torch.no_grad():
-                agent.critics_target.flat.lerp_(agent.critics.flat, config["agent.tau"])
-                agent.actor_target.flat.lerp_(agent.actor.flat, config["agent.tau"])
+            self.critics_follow()
+            self.actor_follows()
         out = {"critic_loss": critic_loss, "actor_loss": agent.actor_loss, "Q": float(Q1.mean())}
         if "weight" in D:
             out["td_error"] = target - 0.5 * (Q1 + Q2)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import torch
+from lagom.algorithms.by_hand import follower
 from lagom.algorithms.continuous_by_hand import CriticsBackprop
 from lagom.algorithms.off_policy import arrays
 from lagom.algorithms.sac.closed_form import LOGGED, TanhGaussianBackprop, applies, improve_policy
@@ -20,6 +21,8 @@ class ClosedForm:
         self.agent, self.critics = agent, CriticsBackprop(agent.critics)
         self.critics_target = CriticsBackprop(agent.critics_target)
         self.actor = TanhGaussianBackprop(agent.actor)
+        tau = agent.config["agent.tau"]
+        self.critics_follow = follower(agent.critics_target, agent.critics, tau)
 
     def step(self, D):
         """As ``Agent.step``."""
@@ -39,6 +42,7 @@ class ClosedForm:
         agent.critic_optimizer.move()
 
         actor_loss, entropy = improve_policy(agent, self.actor, obs, self.critics.mean, alpha)
+        self.critics_follow()
         row = critic_loss.item(), actor_loss, float(Z.mean()), entropy, alpha
         out = dict(zip(LOGGED, row, strict=True))
         if "weight" in D:

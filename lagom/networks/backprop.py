@@ -16,17 +16,24 @@ import os
 import numpy as np
 import torch
 
-# Multiplications in a product from which on OpenBLAS uses all cores that it may have.
-_LARGE_PRODUCT = 2**60 if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else 2**18
-_LARGE = 2**14  # numbers, from which on torch's kernels pay
+# Multiplications in a product, from which on OpenBLAS uses all cores that it may have, and torch
+# adds a bias for nothing.
+_LARGE = 2**18
+_LARGE_PRODUCT = 2**60 if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else _LARGE
+_MANY = 2**14  # numbers, from which on torch's slopes pay
 
-# activation -> it in place and its slope where it gave y; on large arrays, by torch, it in place
-# and times its slope
+# activation -> it in place; and dy times its slope where it gave y, in place of dy: of arrays, and
+# of large arrays by torch
 SLOPES = {
-    torch.tanh: (np.tanh, lambda y: 1 - y * y, torch.tanh_, torch.ops.aten.tanh_backward),
+    torch.tanh: (
+        lambda x: np.tanh(x, out=x),  # several times faster than torch's
+        lambda dy, y: np.multiply(dy, 1 - y * y, out=dy),
+        lambda dy, y: torch.ops.aten.tanh_backward.grad_input(dy, y, grad_input=dy),
+    ),
     torch.relu: (
-        *(lambda x, out: np.maximum(x, 0, out=out), lambda y: y > 0),
-        *(torch.relu_, lambda dy, y: torch.ops.aten.threshold_backward(dy, y, 0)),
+        lambda x: torch.relu_(torch.from_numpy(x)),
+        lambda dy, y: np.multiply(dy, y > 0, out=dy),
+        lambda dy, y: torch.ops.aten.threshold_backward.grad_input(dy, y, 0, grad_input=dy),
     ),
 }
 
@@ -37,11 +44,15 @@ class LinearBackprop:
     def __init__(self, layer):
         self.weight, self.weight_grad = _arrays(layer.weight)
         self.bias, self.bias_grad = _arrays(layer.bias)
+        self.tensors = layer.bias.detach(), layer.weight.detach().T
 
     def forward(self, x):
         """``[N, in_features]`` to ``[N, out_features]``, a new array."""
         self.x = x
-        y = _product(x, self.weight.T)
+        if x.size * len(self.bias) > _LARGE:
+            bias, weight = self.tensors
+            return torch.addmm(bias, torch.from_numpy(x), weight).numpy()
+        y = np.matmul(x, self.weight.T)
         y += self.bias
         return y
 
@@ -66,7 +77,7 @@ class MLPBackprop:
     def __init__(self, mlp, out=None):
         out = mlp.out if out is None else out
         self.layers = [LinearBackprop(x) for x in (*mlp.layers, *([] if out is None else [out]))]
-        self.activate, self.slope, self.large_activate, self.large_slope = SLOPES[mlp.activation]
+        self.activate, self.slope, self.large_slope = SLOPES[mlp.activation]
         self.num_activation = len(mlp.layers)  # the first layers are followed by one
 
     def forward(self, x):
@@ -75,15 +86,13 @@ class MLPBackprop:
         for n, layer in enumerate(self.layers):
             x = layer.forward(x)
             if n < self.num_activation:
-                if x.size < _LARGE:
-                    self.activate(x, out=x)
-                else:
-                    self.large_activate(torch.from_numpy(x))
+                self.activate(x)
                 self.values.append(x)
         return x
 
     def backward(self, dy):
         """Gradients of the parameters from ``dy`` ``[N, out_features]``, that of the outputs."""
+        dy = self._to_overwrite(dy)
         for n, layer in reversed([*enumerate(self.layers)]):
             dy = self._before_activation(n, dy)
             layer.backward(dy)
@@ -95,19 +104,27 @@ class MLPBackprop:
 
         ``rows`` says of which inputs ``dy`` is, if not of all, and ``columns`` what is wanted.
         """
+        dy = self._to_overwrite(dy)
         for n, layer in reversed([*enumerate(self.layers)]):
             wanted = columns if n == 0 else slice(None)
             dy = layer.to_inputs(self._before_activation(n, dy, rows), wanted)
         return dy
 
+    def _to_overwrite(self, dy):
+        """``dy``, or a copy where an activation's slope will be put into it."""
+        return dy.copy() if self.num_activation == len(self.layers) else dy
+
     def _before_activation(self, n, dy, rows=slice(None)):
-        """From the gradient of what layer ``n`` with its activation gives, to that without it."""
+        """From the gradient of what layer ``n`` with its activation gives to that without it, in
+        the place of ``dy``."""
         if n == self.num_activation:
             return dy
         y = self.values[n][rows]
-        if y.size < _LARGE:
-            return dy * self.slope(y)
-        return self.large_slope(torch.from_numpy(dy), torch.from_numpy(y)).numpy()
+        if y.size < _MANY:
+            self.slope(dy, y)
+        else:
+            self.large_slope(torch.from_numpy(dy), torch.from_numpy(y))
+        return dy
 
 
 class CategoricalBackprop:
