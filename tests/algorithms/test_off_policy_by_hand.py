@@ -77,6 +77,7 @@ def moments(agent):
 @pytest.mark.parametrize(("algo", "words"), CASES)
 def test_steps_are_the_agents(algo, words, is_large, monkeypatch):
     if is_large:  # kernels of torch instead
+        monkeypatch.setattr(backprop, "_MANY", 0)
         monkeypatch.setattr(backprop, "_LARGE", 0)
         monkeypatch.setattr(backprop, "_LARGE_PRODUCT", 0)
     agent, D = make(algo, *words), sample(algo)
