@@ -16,7 +16,7 @@ def same(module, x):
     out = module.numpy(x)
     assert out.dtype == np.float32
     assert out.shape == expected.shape
-    return np.allclose(out, expected, rtol=1e-5, atol=1e-6)
+    return np.allclose(out, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture
