@@ -27,6 +27,7 @@ class Critics(Module):
         num_critic (int): number of networks.
         out_features (int): values for each input; several for quantiles, or for discrete actions.
         cnn (str): for pictures.
+        init (str): as of :class:`MLP`.
     """
 
     def __init__(
@@ -38,12 +39,13 @@ class Critics(Module):
         num_critic=2,
         out_features=1,
         cnn="auto",
+        init="orthogonal",
     ):
         super().__init__()
         self.encoder = make_encoder(observation_space, [], cnn=cnn)
         in_features = self.encoder.out_features + action_dim
         self.Q = nn.ModuleList(
-            MLP(in_features, hidden_sizes, out_features, activation=activation)
+            MLP(in_features, hidden_sizes, out_features, activation=activation, init=init)
             for _ in range(num_critic)
         )
 
@@ -57,9 +59,9 @@ class Critics(Module):
 class DeterministicActor(Module):
     """Observations to actions in (-1, 1), near 0 at the beginning."""
 
-    def __init__(self, observation_space, hidden_sizes, action_dim, activation, cnn="auto"):
+    def __init__(self, observation_space, hidden_sizes, action_dim, **kinds):
         super().__init__()
-        kinds = {"activation": activation, "cnn": cnn, "out_scale": 0.01}
+        kinds = {"out_scale": 0.01, **kinds}
         self.net = make_encoder(observation_space, hidden_sizes, action_dim, **kinds)
 
     def forward(self, obs):
@@ -69,6 +71,11 @@ class DeterministicActor(Module):
     def numpy(self, obs):
         """The same on an array, without autograd."""
         return np.tanh(self.net.numpy(obs))
+
+
+def network_kinds(config):
+    """What ``config`` says of networks beside their sizes, for :func:`make_encoder`."""
+    return {name: config[f"agent.{name}"] for name in ("activation", "cnn", "init")}
 
 
 def action_size(name, space):

@@ -20,9 +20,9 @@ from lagom.utils import numpify
 class Actor(Module):
     """Observations to squashed Gaussian actions in (-1, 1)."""
 
-    def __init__(self, obs_dim, hidden_sizes, action_dim, activation, warmup, device):
+    def __init__(self, obs_dim, hidden_sizes, action_dim, device, **kinds):
         super().__init__()
-        self.trunk = RenormMLP(obs_dim, hidden_sizes, activation=activation, warmup=warmup)
+        self.trunk = RenormMLP(obs_dim, hidden_sizes, **kinds)
         self.head = TanhGaussianHead(self.trunk.out_features, action_dim, device)
         self.to(device)
 
@@ -34,11 +34,9 @@ class Actor(Module):
 class Critics(Module):
     """Two networks for Q with batch renormalization."""
 
-    def __init__(self, in_features, hidden_sizes, activation, warmup):
+    def __init__(self, in_features, hidden_sizes, **kinds):
         super().__init__()
-        self.Q = nn.ModuleList(
-            RenormMLP(in_features, hidden_sizes, 1, activation, warmup) for _ in range(2)
-        )
+        self.Q = nn.ModuleList(RenormMLP(in_features, hidden_sizes, 1, **kinds) for _ in range(2))
 
     def forward(self, obs, action, learn=False):
         """Both values, ``[N]`` each; ``learn`` uses the moments of this batch."""
@@ -53,12 +51,11 @@ class Agent(BaseAgent):
         super().__init__(config, env, device, **kwargs)
         action_dim = action_size("crossq", self.action_space)
         obs_dim = input_size(self.observation_space)
-        activation, warmup = config["agent.activation"], config["agent.renorm_warmup"]
-        self.actor = Actor(
-            obs_dim, config["agent.hidden_sizes"], action_dim, activation, warmup, self.device
-        )
-        sizes = config["agent.critic_sizes"]
-        self.critics = Critics(obs_dim + action_dim, sizes, activation, warmup).to(self.device)
+        sizes, critic_sizes = config["agent.hidden_sizes"], config["agent.critic_sizes"]
+        kinds = {name: config[f"agent.{name}"] for name in ("activation", "init")}
+        kinds["warmup"] = config["agent.renorm_warmup"]
+        self.actor = Actor(obs_dim, sizes, action_dim, self.device, **kinds)
+        self.critics = Critics(obs_dim + action_dim, critic_sizes, **kinds).to(self.device)
         self.log_alpha = make_log_alpha(config["agent.alpha"], self.device)
         self.target_entropy = -float(action_dim)
         lr, betas = config["agent.lr"], (config["agent.beta1"], 0.999)

@@ -16,6 +16,7 @@ from lagom.algorithms.off_policy import (
     DeterministicActor,
     Noise,
     action_size,
+    network_kinds,
     tensors,
 )
 from lagom.algorithms.off_policy_check import disagreement
@@ -32,7 +33,7 @@ class Agent(BaseAgent):
         super().__init__(config, env, device, **kwargs)
         action_dim = action_size("ddpg", self.action_space)
         space, sizes = self.observation_space, config["agent.hidden_sizes"]
-        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        kinds = network_kinds(config)
         self.actor = DeterministicActor(space, sizes, action_dim, **kinds).to(self.device)
         self.critic = Critics(space, action_dim, sizes, num_critic=1, **kinds).to(self.device)
         self.actor_target, self.critic_target = deepcopy(self.actor), deepcopy(self.critic)

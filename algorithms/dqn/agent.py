@@ -14,7 +14,7 @@ from gymnasium.spaces import Discrete
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
 from lagom.algorithms.dqn.closed_form import ClosedForm
-from lagom.algorithms.off_policy import tensors
+from lagom.algorithms.off_policy import network_kinds, tensors
 from lagom.algorithms.off_policy_check import disagreement
 from torch.nn import functional as F
 
@@ -70,7 +70,7 @@ class Agent(BaseAgent):
                 f"dqn: action space is {space}; expected Discrete from 0; for continuous actions "
                 "use algo=sac or algo=ppo"
             )
-        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        kinds = network_kinds(config)
         trunk = make_encoder(self.observation_space, config["agent.hidden_sizes"], **kinds)
         self.Q = QNetwork(trunk, int(space.n), config["agent.dueling"]).to(self.device)
         self.Q_target = deepcopy(self.Q)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
-from lagom.algorithms.off_policy import Critics, action_size, make_log_alpha, tensors
+from lagom.algorithms.off_policy import Critics, action_size, make_log_alpha, network_kinds, tensors
 from lagom.algorithms.off_policy_check import disagreement
 from lagom.algorithms.sac.closed_form import ClosedForm
 from lagom.algorithms.sac.sde import StateDependentHead
@@ -44,7 +44,7 @@ class Agent(BaseAgent):
         super().__init__(config, env, device, **kwargs)
         action_dim = action_size("sac", self.action_space)
         space, sizes = self.observation_space, config["agent.hidden_sizes"]
-        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        kinds = network_kinds(config)
         head = TanhGaussianHead
         if config["agent.sde"]:
             logstd0, every = config["agent.sde_logstd"], config["agent.sde_every"]

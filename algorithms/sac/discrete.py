@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from gymnasium.spaces import Discrete
 from lagom.algorithms.adam import adam
-from lagom.algorithms.off_policy import Critics, make_log_alpha, tensors
+from lagom.algorithms.off_policy import Critics, make_log_alpha, network_kinds, tensors
 from torch.nn import functional as F
 
 from lagom import BaseAgent
@@ -47,7 +47,7 @@ class Agent(BaseAgent):
                 "actions use algo=sac"
             )
         num_action, sizes = int(space.n), config["agent.hidden_sizes"]
-        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        kinds = network_kinds(config)
         self.actor = Actor(self.observation_space, sizes, num_action, self.device, **kinds)
         self.critics = Critics(
             self.observation_space, 0, sizes, out_features=num_action, **kinds

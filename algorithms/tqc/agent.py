@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
-from lagom.algorithms.off_policy import Critics, action_size, make_log_alpha, tensors
+from lagom.algorithms.off_policy import Critics, action_size, make_log_alpha, network_kinds, tensors
 from lagom.algorithms.off_policy_check import disagreement
 from lagom.algorithms.sac.agent import Actor
 from lagom.algorithms.tqc.closed_form import ClosedForm
@@ -35,7 +35,7 @@ class Agent(BaseAgent):
                 "expected less than agent.num_quantile"
             )
         space, sizes = self.observation_space, config["agent.hidden_sizes"]
-        kinds = {"activation": config["agent.activation"], "cnn": config["agent.cnn"]}
+        kinds = network_kinds(config)
         self.actor = Actor(space, sizes, action_dim, self.device, **kinds)
         self.critics = Critics(space, action_dim, sizes, num_critic=C, out_features=M, **kinds).to(
             self.device

@@ -14,6 +14,7 @@ _CHOICES = {
     "env.normalize_obs": [True, False, "auto"],
     "env.normalize_reward": [True, False, "auto"],
     "agent.activation": ["tanh", "relu"],
+    "agent.init": ["orthogonal", "uniform"],
     "es.executor": ["process", "ray"],
     "agent.cnn": ["auto", "nature", "impala", "small"],
     "agent.noise": ["gaussian", "ou"],

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lagom.networks.layers import ACTIVATIONS, Linear, ortho_init
+from lagom.networks.layers import ACTIVATIONS, INITS, Linear
 from lagom.networks.module import Module
 
 _EPS = 1e-3  # added to variances
@@ -89,9 +89,10 @@ class RenormMLP(Module):
         out_features (int): size of a last layer without activation; none by default.
         activation (str): ``"tanh"`` or ``"relu"``.
         warmup (int): of each :class:`BatchRenorm`.
+        init (str): as of :class:`MLP`.
 
     Raises:
-        ValueError: unknown activation.
+        ValueError: unknown activation or ``init``.
 
     Example:
         >>> net = RenormMLP(3, [8], 2)
@@ -103,19 +104,27 @@ class RenormMLP(Module):
     """
 
     def __init__(
-        self, in_features, hidden_sizes, out_features=None, activation="relu", warmup=100_000
+        self,
+        in_features,
+        hidden_sizes,
+        out_features=None,
+        activation="relu",
+        warmup=100_000,
+        init="orthogonal",
     ):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(
                 f"RenormMLP: activation {activation!r}; expected one of {[*ACTIVATIONS]}"
             )
+        if init not in INITS:
+            raise ValueError(f"RenormMLP: init {init!r}; expected one of {[*INITS]}")
         self.activation, self.np_activation = ACTIVATIONS[activation]
         sizes = [in_features, *hidden_sizes, *([] if out_features is None else [out_features])]
         self.num_hidden = len(hidden_sizes)
         self.norms = nn.ModuleList(BatchRenorm(size, warmup) for size in sizes[:-1])
         self.layers = nn.ModuleList(
-            ortho_init(Linear(i, o), nonlinearity=activation if n < self.num_hidden else "linear")
+            INITS[init](Linear(i, o), nonlinearity=activation if n < self.num_hidden else "linear")
             for n, (i, o) in enumerate(pairwise(sizes))
         )
         self.out_features = sizes[-1]

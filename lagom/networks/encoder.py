@@ -15,7 +15,13 @@ MASK = "action_mask"  # an entry of observations that says what is allowed, not 
 
 
 def make_encoder(
-    observation_space, hidden_sizes, out_features=None, activation="tanh", cnn="auto", out_scale=1.0
+    observation_space,
+    hidden_sizes,
+    out_features=None,
+    activation="tanh",
+    cnn="auto",
+    out_scale=1.0,
+    init="orthogonal",
 ):
     """A network from observations of ``observation_space`` to features.
 
@@ -36,11 +42,13 @@ def make_encoder(
         cnn (str): for pictures: ``"nature"``, ``"impala"``, ``"small"``, or ``"auto"``, see
             :func:`make_image_network`.
         out_scale (float): gain of the last layer's orthogonal weights.
+        init (str): of the MLP, ``"orthogonal"`` or ``"uniform"``.
 
     Raises:
         ValueError: the space has entries that are no arrays, or pictures too small for ``cnn``.
     """
-    last = {"out_features": out_features, "activation": activation, "out_scale": out_scale}
+    last = {"out_features": out_features, "activation": activation}
+    last |= {"out_scale": out_scale, "init": init}
     space = observation_space
     if isinstance(space, spaces.Box) and len(space.shape) == 1 and space.dtype.kind == "f":
         return MLP(space.shape[0], hidden_sizes, **last)

@@ -63,6 +63,14 @@ def ortho_init(module, nonlinearity=None, weight_scale=1.0, constant_bias=0.0):
     return module
 
 
+def _as_made(layer, **kwargs):
+    """Torch's own: weights and biases uniform within 1 / sqrt(in_features)."""
+    return layer
+
+
+INITS = {"orthogonal": ortho_init, "uniform": _as_made}
+
+
 class Linear(nn.Linear):
     """``nn.Linear`` that can also be called on arrays."""
 
@@ -116,25 +124,36 @@ class MLP(Module):
         out_features (int): size of a last layer without activation; none by default.
         activation (str): ``"tanh"`` or ``"relu"``.
         out_scale (float): gain of the last layer's orthogonal weights.
+        init (str): of weights and biases: ``"orthogonal"`` by the gain of the activation, or
+            ``"uniform"``, as torch does it, 2.4 times smaller before a ReLU.
 
     Raises:
-        ValueError: unknown activation.
+        ValueError: unknown activation or ``init``.
     """
 
     def __init__(
-        self, in_features, hidden_sizes, out_features=None, activation="tanh", out_scale=1.0
+        self,
+        in_features,
+        hidden_sizes,
+        out_features=None,
+        activation="tanh",
+        out_scale=1.0,
+        init="orthogonal",
     ):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(f"MLP: activation {activation!r}; expected one of {[*ACTIVATIONS]}")
+        if init not in INITS:
+            raise ValueError(f"MLP: init {init!r}; expected one of {[*INITS]}")
         self.activation, self.np_activation = ACTIVATIONS[activation]
+        initialize = INITS[init]
         sizes = [in_features, *hidden_sizes]
         self.layers = nn.ModuleList(
-            ortho_init(Linear(i, o), nonlinearity=activation) for i, o in pairwise(sizes)
+            initialize(Linear(i, o), nonlinearity=activation) for i, o in pairwise(sizes)
         )
         self.out = None
         if out_features is not None:
-            self.out = ortho_init(Linear(sizes[-1], out_features), weight_scale=out_scale)
+            self.out = initialize(Linear(sizes[-1], out_features), weight_scale=out_scale)
         self.out_features = sizes[-1] if out_features is None else out_features
 
     def forward(self, x):

@@ -226,9 +226,22 @@ def test_critics_are_networks_of_their_own():
     assert torch.equal(first, out[0])
 
 
+@pytest.mark.parametrize("algo", ["dqn", "ddpg", "td3", "sac", "sac_discrete", "tqc", "crossq"])
+def test_networks_begin_as_the_option_says(algo):
+    """Only orthogonal ones have no biases at first."""
+    sizes = ["agent.critic_sizes=[8]"] if algo == "crossq" else []
+    space = probes.MatchDiscrete if algo in ("dqn", "sac_discrete") else probes.MatchBox
+    for init in ("orthogonal", "uniform"):
+        agent = make_agent(algo, f"agent.init={init}", *sizes, env_class=space)
+        linear = [x for x in agent.modules() if isinstance(x, torch.nn.Linear)]
+        hidden = [x for x in linear if x.out_features == 8]
+        assert len(hidden) >= 2
+        assert {bool(x.bias.any()) for x in hidden} == {init == "uniform"}
+
+
 def test_deterministic_actor_is_the_same_on_arrays():
     space = Box(-1.0, 1.0, (2,), np.float32)
-    actor = off_policy.DeterministicActor(space, [8], 3, "relu")
+    actor = off_policy.DeterministicActor(space, [8], 3, activation="relu")
     with torch.no_grad():
         actor.flat.mul_(5)
     obs = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)

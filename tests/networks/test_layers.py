@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from lagom.networks import MLP, Linear, ortho_init
+from lagom.networks.batch_renorm import RenormMLP
 
 
 def same(module, x):
@@ -126,6 +127,26 @@ def test_last_layer_has_its_own_scale():
 
     torch.testing.assert_close(hidden @ hidden.T, 2 * torch.eye(4), atol=1e-5, rtol=0)
     torch.testing.assert_close(out @ out.T, 1e-4 * torch.eye(4), atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize("make", [MLP, RenormMLP])
+def test_networks_begin_as_init_says(make):
+    """Orthogonal ones with the gain of the activation, or as torch draws them, biases too."""
+    linear = lambda net: [x for x in net.modules() if isinstance(x, nn.Linear)]
+    first, last = linear(make(30, [20], 10, activation="relu"))
+    for layer, expected in (first, 2 * torch.eye(20)), (last, torch.eye(10)):
+        torch.testing.assert_close(layer.weight @ layer.weight.T, expected, atol=1e-5, rtol=0)
+        assert not layer.bias.any()
+
+    torch.manual_seed(1)
+    net = make(30, [20], 10, activation="relu", init="uniform")
+    torch.manual_seed(1)
+    for layer, of_torch in zip(linear(net), (nn.Linear(30, 20), nn.Linear(20, 10)), strict=True):
+        assert torch.equal(layer.weight, of_torch.weight)
+        assert torch.equal(layer.bias, of_torch.bias)
+
+    with pytest.raises(ValueError, match="init 'zeros'; expected one of .'orthogonal', 'uniform'"):
+        make(3, [4], init="zeros")
 
 
 def test_unknown_activation_is_refused():
