@@ -140,7 +140,7 @@ def test_both_ways_end_within_rounding(algo, prioritized):
     assert one.agent.choice.made is not None
     assert two.agent.choice.made is None
     difference = (one.agent.to_vec() - two.agent.to_vec()).abs().max()
-    assert 0 < difference < 1e-5
+    assert difference < 1e-5
     for key, value in expected.items():
         if not key.endswith("_seconds"):
             assert row[key] == pytest.approx(value, rel=1e-3, abs=1e-4, nan_ok=True), key
