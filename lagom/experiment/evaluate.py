@@ -5,15 +5,13 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from importlib import resources
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from lagom.experiment import storage
-from lagom.experiment.policy import read_policy
-from lagom.experiment.schema import flatten
+from lagom.experiment.policy import complete, read_policy
 from lagom.utils import set_global_seeds, undisturbed_random_state
 
 _SEED = 2**30  # far from what jobs are given
@@ -70,13 +68,11 @@ def evaluate(folder, episodes=10, seed=0, film=None):
 def _config(folder, description):
     """The configuration in ``policy.json``, for environments that are neither many nor normalized.
 
-    Evaluation has the policy's own moments.  Keys that lagom has got since are at their defaults.
+    Evaluation has the policy's own moments.
     """
-    defaults = Path(str(resources.files("lagom.conf")), "config.yaml")
     try:
         config = {
-            **flatten(storage.read_yaml(defaults)),
-            **description["config"],
+            **complete(description["config"]),
             "env.num_env": 1,
             "env.normalize_obs": False,
             "env.normalize_reward": False,

@@ -5,6 +5,7 @@ No optimizer, no random streams: what is needed to resume is in the checkpoints.
 
 import hashlib
 import json
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from gymnasium import spaces
 
 from lagom.experiment import storage
 from lagom.experiment.checkpoint import read_arrays, write_arrays
+from lagom.experiment.schema import flatten
 from lagom.utils import nested
 
 
@@ -71,7 +73,7 @@ def read_policy(folder, device="cpu"):
         if description.pop("sha256") != _digest(folder, description):
             raise ValueError("damaged, the hash differs")
         env = _Spaces(description["observation_space"], description["action_space"])
-        agent = _agent_class(description["agent"])(description["config"], env, device)
+        agent = _agent_class(description["agent"])(complete(description["config"]), env, device)
         state = {k.removeprefix("agent."): v for k, v in arrays.items() if k.startswith("agent.")}
         load_parameters(agent, state)
         agent.eval()
@@ -82,6 +84,15 @@ def read_policy(folder, device="cpu"):
         reason = error if isinstance(error, ValueError) else repr(error)
         raise ValueError(f"{folder}: policy refused: {reason}") from error
     return agent, normalize
+
+
+def complete(config):
+    """A flat ``config`` as it was saved, with keys that lagom has got since at their defaults."""
+    conf = Path(str(resources.files("lagom.conf")))
+    named = {path.stem: path for path in (conf / "algo").glob("*.yaml")}
+    files = [conf / "config.yaml", named.get(config["algo.name"])]
+    defaults = (flatten(storage.read_yaml(path)) for path in files if path is not None)
+    return {key: value for each in (*defaults, config) for key, value in each.items()}
 
 
 def _normalizer(space, arrays, clip):

@@ -143,6 +143,31 @@ def test_policy_that_says_nonsense_is_refused_by_name(policy, fields, message):
         read_policy(policy)
 
 
+@pytest.mark.parametrize("algo", ["sac", "dqn"])
+def test_keys_that_the_algorithm_has_got_since(tmp_path, algo):
+    config = compose(algo, "Pendulum-v1" if algo == "sac" else "CartPole-v1")
+    agent, env = trained(config)
+    policy = tmp_path / "policy"
+    write_policy(policy, config, agent, env)
+    kept = {key: x for key, x in config.items() if key not in ("agent.init", "agent.gradient")}
+    rewrite(policy, config=kept)
+
+    back, _ = read_policy(policy)
+    assert set(config) <= set(back.config)
+    assert {key: back.config[key] for key in config} == config
+    assert (back.to_vec() == agent.to_vec()).all()
+    del kept["algo.name"]
+    rewrite(policy, config=kept)
+    with pytest.raises(ValueError, match="policy refused: KeyError"):
+        read_policy(policy)
+
+
+def test_what_a_policy_says_comes_before_defaults(policy):
+    config = read_policy(policy)[0].config | {"algo.name": "../config", "agent.lr": 7.0}
+    rewrite(policy, config=config)
+    assert read_policy(policy)[0].config == config
+
+
 def test_moments_must_be_there(policy):
     path = policy / "policy.safetensors"
     arrays = checkpoint.read_arrays(path)
