@@ -1,4 +1,4 @@
-"""What algorithms share that learn continuous actions from a replay buffer."""
+"""What algorithms share that learn from a replay buffer, most of them continuous actions."""
 
 import math
 

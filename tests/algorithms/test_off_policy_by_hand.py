@@ -131,7 +131,8 @@ def engine_of(algo, *words, kind=None, seed=0):
 @pytest.mark.parametrize("prioritized", [False, True])
 @pytest.mark.parametrize("algo", KINDS)
 def test_both_ways_end_within_rounding(algo, prioritized):
-    words = (f"replay.prioritized={prioritized}", "agent.lr=1e-4")
+    # Larger weights than uniform ones: from those, the two ways differ by less than can be seen
+    words = (f"replay.prioritized={prioritized}", "agent.lr=1e-4", "agent.init=orthogonal")
     one = engine_of(algo, *words)
     row = one.train(1)
     two = engine_of(algo, *words, "agent.gradient=autograd")  # torch's stream begins anew
@@ -140,7 +141,7 @@ def test_both_ways_end_within_rounding(algo, prioritized):
     assert one.agent.choice.made is not None
     assert two.agent.choice.made is None
     difference = (one.agent.to_vec() - two.agent.to_vec()).abs().max()
-    assert difference < 1e-5
+    assert 0 < difference < 1e-5
     for key, value in expected.items():
         if not key.endswith("_seconds"):
             assert row[key] == pytest.approx(value, rel=1e-3, abs=1e-4, nan_ok=True), key
