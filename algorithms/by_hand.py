@@ -92,7 +92,7 @@ class Choice:
         return False
 
 
-def is_plain(agent, nets, heads=(), others=(), kinds=()):
+def is_plain(agent, nets, heads=(), others=(), kinds=(), net_kind=MLP):
     """Whether ``nets`` are what is written out by hand: an :class:`MLP` each, float32, on the CPU.
 
     Args:
@@ -100,16 +100,17 @@ def is_plain(agent, nets, heads=(), others=(), kinds=()):
         nets (list): networks.
         heads (list): modules on these: :class:`Linear`, or of one of ``kinds``.
         others (list): parameters.
-        kinds (tuple): types of heads that are written out by hand as well.
+        kinds (tuple): types of modules that are written out by hand as well.
+        net_kind (type): what ``nets`` are instead of :class:`MLP`.
     """
-    plain, modules = {MLP, Linear, nn.ModuleList, *kinds}, []
+    plain, modules = {net_kind, Linear, nn.ModuleList, *kinds}, []
     for net in (*nets, *heads):
         modules += net.modules()
     own = [*others, *(p for net in (*nets, *heads) for p in net.parameters())]
     return (
         all(type(m) in plain for m in modules)
         and all(m.bias is not None for m in modules if type(m) is Linear)
-        and all(type(net) is MLP and net.activation in SLOPES for net in nets)
+        and all(type(net) is net_kind and net.activation in SLOPES for net in nets)
         and {id(p) for p in own} == {id(p) for p in agent.parameters()}
         and all(p.requires_grad and p.is_cpu and p.dtype == torch.float32 for p in own)
     )
@@ -137,7 +138,7 @@ def restorer(agent):
     """A function that brings back what ``agent`` is now, even if it forgets to save something."""
     tensors = [(x, x.detach().clone()) for x in (*agent.parameters(), *agent.buffers())]
     optimizers = [(x, copy.deepcopy(x.state_dict())) for x in agent.optimizers.values()]
-    own = {k: copy.deepcopy(x) for k, x in vars(agent).items() if isinstance(x, int | float | list)}
+    own = [(module, copy.deepcopy(_numbers(module))) for module in agent.modules()]
     rng, torch_rng = agent.rng.bit_generator.state, torch.get_rng_state()
 
     def restore():
@@ -145,8 +146,14 @@ def restorer(agent):
             x.detach().copy_(value)
         for optimizer, state in optimizers:
             optimizer.load_state_dict(copy.deepcopy(state))  # it keeps what it is given
-        vars(agent).update(copy.deepcopy(own))
+        for module, numbers in own:
+            vars(module).update(copy.deepcopy(numbers))
         agent.rng.bit_generator.state = rng
         torch.set_rng_state(torch_rng)
 
     return restore
+
+
+def _numbers(module):
+    """What a module counts, or keeps of the last update."""
+    return {k: x for k, x in vars(module).items() if isinstance(x, int | float | list)}

@@ -11,15 +11,15 @@ from lagom.networks.backprop import MLPBackprop
 
 
 class CriticsBackprop:
-    """``Critics`` of vectors of observations."""
+    """``Critics`` of vectors of observations, networks that ``kind`` has by hand."""
 
     @staticmethod
     def applies(critics):
         """Whether ``critics`` are such, as far as :func:`is_plain` does not say."""
         return type(critics.encoder) is MLP and not critics.encoder.layers
 
-    def __init__(self, critics):
-        self.Q = [MLPBackprop(Q) for Q in critics.Q]
+    def __init__(self, critics, kind=MLPBackprop):
+        self.Q = [kind(Q) for Q in critics.Q]
 
     def quantiles(self, obs, action, num=None):
         """What the first ``num`` networks, or all, say: ``[N, out_features]`` each."""

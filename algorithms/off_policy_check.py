@@ -23,6 +23,7 @@ def disagreement(agent, D, look=0):
     D, restore = _made_up(D, look), restorer(agent)
     learned = [optimizer.param_groups[0]["params"][0] for optimizer in agent.optimizers.values()]
     targets = [net.flat for name, net in agent.named_children() if name.endswith("_target")]
+    moved = [*learned, *targets, *(x for x in agent.buffers() if x.is_floating_point())]
     sizes = [1.0] * len(learned)  # of the gradients, mean squares
 
     def try_out(by_hand):
@@ -32,12 +33,12 @@ def disagreement(agent, D, look=0):
         for optimizer, x, size in zip(agent.optimizers.values(), learned, sizes, strict=True):
             moments = {"exp_avg": torch.zeros_like(x), "exp_avg_sq": torch.full_like(x, size)}
             optimizer.state[x] = {"step": torch.tensor(10.0), **moments}
-        before = [x.detach().clone() for x in (*learned, *targets)]
+        before = [x.detach().clone() for x in moved]
         step = agent.choice.closed_form(agent).step if by_hand else agent.step
         for _ in range(agent.config.get("agent.policy_delay", 1)):
             out = step(dict(D))
         outs = [torch.as_tensor(out[key], dtype=torch.float32).reshape(-1) for key in sorted(out)]
-        moves = [x.detach() - y for x, y in zip((*learned, *targets), before, strict=True)]
+        moves = [x.detach() - y for x, y in zip(moved, before, strict=True)]
         grads = [torch.zeros_like(x) if x.grad is None else x.grad.clone() for x in learned]
         return outs, grads, moves, before
 

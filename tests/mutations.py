@@ -153,6 +153,20 @@ MUTATIONS = {
         ("Adam's second moment begins at zero", "x *= 1 / math.sqrt(1 - beta2**t)", "x *= 1"),
         ("entropy is maximized the other way", "d_logits *= -d_entropy", "d_logits *= d_entropy"),
     ],
+    "networks/renorm_backprop.py": [
+        ("the mean has no gradient", "dx -= offset[columns]", "pass"),
+        ("the variance has none", "-self.scale * sums[1]", "-0 * sums[1]"),
+        ("corrections come before the warm-up", "norm.num_batch >= norm.warmup", "True"),
+        ("and have no bounds", "np.minimum(np.maximum(r, 1 / norm.r_max), norm.r_max)", "r"),
+        ("running moments stay", "moment += norm.momentum * (new - moment)", "pass"),
+        ("minibatches are not counted", "norm.num_batch += 1", "pass"),
+        (
+            "weights see no shift",
+            "self.weight_grad += np.multiply.outer(total, self.shift)",
+            "pass",
+        ),
+        ("the distance counts for nothing", " + sums[0] * self.distance", ""),
+    ],
     "networks/heads.py": [
         ("the entropy is negative", "entropy = -(logprobs", "entropy = (logprobs"),
         ("draws from unequal shares", "cumulative[:, -1:]  #", "1.0  #"),

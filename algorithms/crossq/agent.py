@@ -4,10 +4,15 @@ Bhatt et al., CrossQ: Batch Normalization in Deep Reinforcement Learning for Gre
 Efficiency and Simplicity, 2024 (arXiv:1902.05605).
 """
 
+from functools import partial
+
 import numpy as np
 import torch
 from lagom.algorithms.adam import adam
+from lagom.algorithms.by_hand import Choice
+from lagom.algorithms.crossq.closed_form import ClosedForm
 from lagom.algorithms.off_policy import action_size, make_log_alpha, tensors
+from lagom.algorithms.off_policy_check import disagreement
 from torch import nn
 from torch.nn import functional as F
 
@@ -62,6 +67,7 @@ class Agent(BaseAgent):
         self.actor_optimizer = adam(self.actor.flat, lr, betas=betas)
         self.critic_optimizer = adam(self.critics.flat, lr, betas=betas)
         self.alpha_optimizer = adam(self.log_alpha, lr, betas=betas)
+        self.choice = Choice(ClosedForm)  # a copy of step(), faster
         self.num_update = 0
         self.actor_row = [0.0, 0.0]  # loss and entropy at the last update of the actor
 
@@ -70,6 +76,10 @@ class Agent(BaseAgent):
         return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
 
     def learn(self, D, timestep=0, **kwargs):
+        return self.choice(self, partial(disagreement, self, D))(D)
+
+    def step(self, D):
+        """One update from a sample, of everything."""
         obs, action, reward, next_obs, discount = tensors(D, self.device)
         alpha = self.log_alpha.detach().exp()
 

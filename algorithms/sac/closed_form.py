@@ -16,14 +16,14 @@ _LOG_4 = 2 * math.log(2)
 
 
 class TanhGaussianBackprop:
-    """An ``Actor`` whose head is a :class:`TanhGaussianHead` for -1 to 1."""
+    """An ``Actor`` whose head is a :class:`TanhGaussianHead` for -1 to 1; ``kind`` is its trunk."""
 
-    def __init__(self, actor):
-        self.net, self.constant = MLPBackprop(actor.trunk, actor.head.out), actor.head.constant
+    def __init__(self, actor, kind=MLPBackprop):
+        self.net, self.constant = kind(actor.trunk, actor.head.out), actor.head.constant
 
-    def sample(self, obs):
-        """As of the actor, from the same stream of noise."""
-        both = self.net.forward(obs)
+    def sample(self, obs, **kwargs):
+        """As of the actor, from the same stream of noise; ``kwargs`` go to the trunk."""
+        both = self.net.forward(obs, **kwargs)
         D = both.shape[1] // 2
         mean, logstd = both[:, :D], both[:, D:]  # [N, action_dim]
         noise = torch.randn(mean.shape).numpy()
@@ -53,12 +53,18 @@ class TanhGaussianBackprop:
         self.net.backward(np.concatenate([d_x, d_logstd], -1))
 
 
+def is_usual(head):
+    """Whether ``head`` is one that :class:`TanhGaussianBackprop` knows."""
+    return type(head) is TanhGaussianHead and bool(
+        (head.np_center == 0).all() and (head.np_scale == 1).all()
+    )
+
+
 def applies(agent):
     """Whether ``agent`` has plain networks, the usual head, and plain Adam."""
     head = agent.actor.head
     return (
-        type(head) is TanhGaussianHead
-        and bool((head.np_center == 0).all() and (head.np_scale == 1).all())
+        is_usual(head)
         and CriticsBackprop.applies(agent.critics)
         and is_plain(
             agent,
@@ -70,18 +76,19 @@ def applies(agent):
     )
 
 
-def improve_policy(agent, actor, obs, value, alpha):
+def improve_policy(agent, actor, obs, value, alpha, **kwargs):
     """The steps of actor and temperature; returns the actor's loss, and entropy.
 
     Args:
-        agent (Agent): of SAC or TQC.
+        agent (Agent): of SAC, TQC or CrossQ.
         actor (TanhGaussianBackprop): that of ``agent``.
         obs (ndarray): ``[N, obs_dim]``.
         value (function): ``value(obs, action)``, values ``[N]`` and their gradients
             ``[N, action_dim]``.
         alpha (float): the temperature.
+        **kwargs: go to ``actor.sample``.
     """
-    action, logprob = actor.sample(obs)
+    action, logprob = actor.sample(obs, **kwargs)
     Q, d_action = value(obs, action)
     N, entropy = len(Q), -float(logprob.mean())
     actor.backward(-d_action / np.float32(N), np.float32(alpha / N))

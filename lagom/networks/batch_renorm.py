@@ -49,9 +49,11 @@ class BatchRenorm(Module):
         if not learn:
             scale = self.weight * torch.rsqrt(self.var + _EPS)
             return torch.addcmul(self.bias - self.mean * scale, x, scale)
-        var, mean = torch.var_mean(x, 0, correction=0)
+        mean = x.mean(0)
+        centred = x - mean
+        var = centred.square().mean(0)  # torch.var_mean takes thirty times as long
         std = (var + _EPS).sqrt()
-        y = (x - mean) / std
+        y = centred / std
         with torch.no_grad():
             if self.num_batch >= self.warmup:
                 std_all = (self.var + _EPS).sqrt()

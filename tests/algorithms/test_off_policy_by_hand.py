@@ -11,6 +11,7 @@ from configs import flat_config
 from edits import check_edit_is_used
 from gymnasium.spaces import Dict
 from lagom.algorithms import by_hand
+from lagom.algorithms.crossq.agent import Agent as CrossQ
 from lagom.algorithms.ddpg.agent import Agent as DDPG
 from lagom.algorithms.dqn.agent import Agent as DQN
 from lagom.algorithms.off_policy_check import disagreement
@@ -21,7 +22,8 @@ from replay_sample import make_agent, make_sample
 
 from lagom.engine import OffPolicyEngine
 from lagom.envs import RecordEpisodeStatistics, make_vec_env
-from lagom.networks import Linear, backprop
+from lagom.networks import MLP, Linear, backprop, renorm_backprop
+from lagom.networks.batch_renorm import BatchRenorm, RenormMLP
 from lagom.utils import set_global_seeds
 
 CASES = [
@@ -38,12 +40,18 @@ CASES = [
     ("ddpg", ("agent.hidden_sizes=[8,6]", "agent.activation=tanh")),
     ("tqc", ("agent.num_quantile=5", "agent.drop=1")),
     ("tqc", ("agent.hidden_sizes=[8,6]", "agent.activation=tanh", "agent.num_critic=3")),
+    ("crossq", ("agent.policy_delay=2",)),
+    ("crossq", ("agent.hidden_sizes=[8,6]", "agent.critic_sizes=[6,7]", "agent.policy_delay=1")),
+    ("crossq", ("agent.renorm_warmup=0", "agent.activation=tanh", "agent.alpha=0.3")),
+    ("crossq", ("agent.hidden_sizes=[]", "agent.critic_sizes=[]", "agent.renorm_warmup=1")),
 ]
-KINDS = {"dqn": DQN, "sac": SAC, "td3": TD3, "ddpg": DDPG, "tqc": TQC}
+KINDS = {"dqn": DQN, "sac": SAC, "td3": TD3, "ddpg": DDPG, "tqc": TQC, "crossq": CrossQ}
+OWN_WORDS = {"crossq": ("agent.critic_sizes=[8]",)}
 
 
 def make(algo, *words):
     torch.set_num_threads(1)
+    words = OWN_WORDS.get(algo, ()) + words
     return make_agent(
         algo, *words, env_class=probes.MatchDiscrete if algo == "dqn" else probes.MatchBox
     )
@@ -64,13 +72,12 @@ def put_back(agent, state):
     torch.set_rng_state(state[1])
 
 
-def moments(agent):
-    return [
-        x
-        for optimizer in agent.optimizers.values()
-        for state in optimizer.state.values()
-        for x in state.values()
-    ]
+def numbers(agent):
+    """Parameters, buffers, counters of minibatches, and what the optimizers remember."""
+    states = [state for x in agent.optimizers.values() for state in x.state.values()]
+    counts = [torch.tensor(m.num_batch) for m in agent.modules() if isinstance(m, BatchRenorm)]
+    moments = [x for state in states for x in state.values()]
+    return [*agent.parameters(), *agent.buffers(), *counts, *moments]
 
 
 @pytest.mark.parametrize("is_large", [False, True])
@@ -80,13 +87,14 @@ def test_steps_are_the_agents(algo, words, is_large, monkeypatch):
         monkeypatch.setattr(backprop, "_MANY", 0)
         monkeypatch.setattr(backprop, "_LARGE", 0)
         monkeypatch.setattr(backprop, "_LARGE_PRODUCT", 0)
+        monkeypatch.setattr(renorm_backprop, "_LARGE", 0)
     agent, D = make(algo, *words), sample(algo)
     agent.step(D)  # so that moments are there
     assert agent.choice.closed_form.applies(agent)
     state = everything(agent)
 
     expected = agent.step(D)
-    parameters = [x.detach().clone() for x in (*agent.parameters(), *moments(agent))]
+    state_after = [x.detach().clone() for x in numbers(agent)]
     extra, random_state = agent.get_extra_state()["rng"], torch.get_rng_state()
     put_back(agent, state)
     for net in agent.children():
@@ -96,7 +104,7 @@ def test_steps_are_the_agents(algo, words, is_large, monkeypatch):
     assert list(out) == list(expected)
     for key, value in expected.items():
         np.testing.assert_allclose(out[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
-    for x, y in zip((*agent.parameters(), *moments(agent)), parameters, strict=True):
+    for x, y in zip(numbers(agent), state_after, strict=True):
         torch.testing.assert_close(x.detach(), y, rtol=1e-4, atol=1e-5)
     assert agent.get_extra_state()["rng"] == extra
     assert torch.equal(torch.get_rng_state(), random_state)
@@ -119,7 +127,8 @@ def engine_of(algo, *words, kind=None, seed=0):
     env_id = "CartPole-v1" if algo == "dqn" else "Pendulum-v1"
     small = ("agent.hidden_sizes=[8]", "agent.batch_size=16", "train.warmup=40")
     sizes = ("train.num_step=60", "train.timestep=400", "train.replay_ratio=0.5")
-    config = flat_config(f"algo={algo}", f"env={env_id}", *small, *sizes, *words)
+    own = (*OWN_WORDS[algo], "agent.renorm_warmup=3") if algo == "crossq" else ()
+    config = flat_config(f"algo={algo}", f"env={env_id}", *small, *sizes, *own, *words)
     set_global_seeds(seed)
     torch.set_num_threads(1)
     make_env = lambda: gymnasium.make(env_id, disable_env_checker=True)
@@ -199,7 +208,15 @@ class SlowTarget(DDPG):
         return out
 
 
-@pytest.mark.parametrize("kind", [NoEnd, Twice, LowTemperature, OtherLog, SlowTarget])
+class FewMoments(CrossQ):
+    def step(self, D):
+        before = self.critics.Q[1].norms[0].var.clone()
+        out = super().step(D)
+        self.critics.Q[1].norms[0].var.lerp_(before, 0.1)
+        return out
+
+
+@pytest.mark.parametrize("kind", [NoEnd, Twice, LowTemperature, OtherLog, SlowTarget, FewMoments])
 def test_who_edits_the_step_gets_the_edit_and_a_warning(kind):
     algo = next(name for name, parent in KINDS.items() if issubclass(kind, parent))
     check_edit_is_used(algo, lambda *words: engine_of(algo, *words, kind=kind))
@@ -221,6 +238,8 @@ class Noisy(Linear):
         ("ddpg", (), lambda agent: setattr(agent, "more", torch.nn.Linear(2, 2))),
         ("dqn", (), lambda agent: setattr(agent.Q, "advantage", Noisy(64, 2))),
         ("dqn", (), lambda agent: setattr(agent.Q.value, "bias", None)),
+        ("sac", (), lambda agent: setattr(agent.actor, "trunk", RenormMLP(1, [8]))),
+        ("crossq", (), lambda agent: setattr(agent.actor, "trunk", MLP(1, [8]))),
     ],
 )
 def test_other_networks_and_optimizers_are_left_to_autograd(algo, words, change):
