@@ -19,7 +19,8 @@ import sys
 import time
 from pathlib import Path
 
-WORKLOADS = {"sac": 600, "td3": 900, "ddpg": 900, "dqn": 20_000}  # steps under the clock
+# steps under the clock
+WORKLOADS = {"sac": 600, "td3": 900, "ddpg": 900, "tqc": 600, "crossq": 600, "dqn": 20_000}
 WARM = 300  # steps of learning before the clock starts, a twentieth of what DQN has
 BATCH, OBS, ACTION, WIDTH = 256, 17, 6, 256
 
@@ -74,7 +75,7 @@ def run_lagom(workload, threads):
 
 
 def run_sb3(workload, threads):
-    """Stable-Baselines3 at the same settings."""
+    """Stable-Baselines3, or sb3-contrib, at the same settings."""
     import numpy as np
     import stable_baselines3 as sb3
     import torch
@@ -98,8 +99,13 @@ def run_sb3(workload, threads):
         kwargs |= {"policy_kwargs": {"net_arch": [WIDTH, WIDTH]}}
     if workload in ("td3", "ddpg"):
         kwargs["action_noise"] = NormalActionNoise(np.zeros(ACTION), 0.1 * np.ones(ACTION))
+    if workload == "tqc":
+        kwargs["top_quantiles_to_drop_per_net"] = 2
+    name = "CrossQ" if workload == "crossq" else workload.upper()
+    if workload in ("tqc", "crossq"):
+        import sb3_contrib as sb3
     env = "CartPole-v1" if workload == "dqn" else "HalfCheetah-v5"
-    getattr(sb3, workload.upper())("MlpPolicy", env, **kwargs).learn(10**6, callback=Tick())
+    getattr(sb3, name)("MlpPolicy", env, **kwargs).learn(10**6, callback=Tick())
 
 
 def run_skrl(workload, threads):
@@ -203,10 +209,17 @@ def floor(workload):
         for _ in range(5):
             a @ a
         seconds.append((time.process_time() - start) / 5)
-    actor = OBS * WIDTH + WIDTH**2 + WIDTH * ACTION * (2 if workload == "sac" else 1)
-    critic = (OBS + ACTION) * WIDTH + WIDTH**2 + WIDTH
+    has_std, outputs = workload in ("sac", "tqc", "crossq"), 25 if workload == "tqc" else 1
+    actor = OBS * WIDTH + WIDTH**2 + WIDTH * ACTION * (2 if has_std else 1)
+    critic = (OBS + ACTION) * WIDTH + WIDTH**2 + WIDTH * outputs
     # Passes over the weights: 1 forward, 2 backward, 1 of these for inputs alone.
-    passes = {"sac": (4, 12), "td3": (1 + 3 / 2, 8 + 2 / 2), "ddpg": (4, 6)}[workload]
+    passes = {
+        "sac": (4, 12),
+        "tqc": (4, 12),
+        "crossq": (1 + 3 / 3, 12 + 4 / 3),  # old and new observations side by side
+        "td3": (1 + 3 / 2, 8 + 2 / 2),
+        "ddpg": (4, 6),
+    }[workload]
     products = BATCH * (passes[0] * actor + passes[1] * critic)
     return 256**3 / products / statistics.median(seconds)
 
@@ -224,8 +237,8 @@ def main():
         runs = {"lagom": run_lagom, "sb3": run_sb3, "skrl": run_skrl}
         runs[args.one](args.workload, args.threads)
         return
-    if args.workload == "dqn" and args.peer == "skrl":
-        parser.error("dqn is compared with sb3 only")
+    if args.workload in ("dqn", "tqc", "crossq") and args.peer == "skrl":
+        parser.error(f"{args.workload} is compared with sb3 only")
     threads = {f"{name}_NUM_THREADS": str(args.threads) for name in ("OMP", "OPENBLAS", "MKL")}
     words = ["--workload", args.workload, "--threads", str(args.threads), "--one"]
     speeds, floors = {"lagom": [], args.peer: []}, []
