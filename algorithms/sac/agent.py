@@ -47,8 +47,8 @@ class Agent(BaseAgent):
         kinds = network_kinds(config)
         head = TanhGaussianHead
         if config["agent.sde"]:
-            logstd0, every = config["agent.sde_logstd"], config["agent.sde_every"]
-            head = partial(StateDependentHead, logstd0=logstd0, every=every)
+            every = config["agent.sde_every"] or config["train.num_step"]
+            head = partial(StateDependentHead, logstd0=config["agent.sde_logstd"], every=every)
         self.actor = Actor(space, sizes, action_dim, self.device, head, **kinds)
         self.critics = Critics(space, action_dim, sizes, **kinds).to(self.device)
         self.critics_target = deepcopy(self.critics)

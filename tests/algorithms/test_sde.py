@@ -78,3 +78,9 @@ def test_sac_learns_the_scale_of_the_noise():
 
     assert (agent.actor.head.logstd != -1).any()
     assert out["entropy"] == pytest.approx(out["entropy"])  # finite
+
+
+@pytest.mark.parametrize(("every", "kept"), [(7, 7), (0, 30)])
+def test_sac_keeps_the_noise_for_so_many_steps(every, kept):
+    agent = make_agent("sac", "agent.sde=true", f"agent.sde_every={every}", "train.num_step=30")
+    assert agent.actor.head.noise.every == kept
