@@ -7,10 +7,8 @@ from time import perf_counter
 import numpy as np
 
 from lagom.data import PrioritizedReplayBuffer, ReplayBuffer
-from lagom.envs.state import capture_rng, restore_rng
 from lagom.runner import EpisodeRunner, StepRunner
 from lagom.transform import LinearSchedule
-from lagom.utils import undisturbed_random_state
 
 
 def __getattr__(name):  # PEP 562: users' YAML files still say lagom.engine:ESEngine
@@ -144,9 +142,9 @@ class OnPolicyEngine(BaseEngine):
 class OffPolicyEngine(BaseEngine):
     """Collect a little, remember it, learn from what is remembered; an iteration is many of these.
 
-    The first ``train.warmup`` steps are taken at random.  From step ``train.learn_from`` on, or the
-    end of these if that comes earlier, the agent learns, after each ``train.every`` steps of every
-    sub-environment, from ``train.replay_ratio`` minibatches for each step taken.
+    Before anything is learned, ``train.warmup`` steps are taken at random.  Then, after each
+    ``train.every`` steps of every sub-environment, the agent learns from ``train.replay_ratio``
+    minibatches for each step taken.
     """
 
     def __init__(self, config, agent=None, env=None, eval_env=None, **kwargs):
@@ -156,7 +154,6 @@ class OffPolicyEngine(BaseEngine):
         self.replay.allocate(env.single_observation_space, env.single_action_space)
         self.beta = LinearSchedule(config["replay.beta"], 1.0, config["train.timestep"])
         self.owed = 0.0  # minibatches to learn from, of steps already taken
-        self.random_agent = None  # who acts at first
 
     def train(self, n=None, **kwargs):
         config, B = self.config, self.env.num_envs
@@ -164,16 +161,16 @@ class OffPolicyEngine(BaseEngine):
         start = perf_counter()
         before, learn_seconds, rows = self.timestep, 0.0, []
         timestep, budget = before, config["train.timestep"]
-        warmup = config["train.warmup"]
-        first = min(warmup, config.get("train.learn_from", warmup))  # not in YAML of before
-        if before < first:  # once: iterations have the same columns
-            num_step = -(-(first - before) // B)
-            self.replay.add(self.runner(self._who_acts(before), self.env, num_step))
+        if before < config["train.warmup"]:  # once: iterations have the same columns
+            from lagom.agent import RandomAgent  # torch, which this module does not need
+
+            num_step = -(-(config["train.warmup"] - before) // B)
+            self.replay.add(self.runner(RandomAgent(config, self.env, "cpu"), self.env, num_step))
             timestep += num_step * B
         end = max(timestep + B, min(timestep + B * config["train.num_step"], budget))
         while timestep < end or not rows:
             num_step = min(config["train.every"], max(-(-(end - timestep) // B), 1))
-            D = self.runner(self._who_acts(timestep), self.env, num_step, timestep=timestep)
+            D = self.runner(self.agent, self.env, num_step, timestep=timestep)
             self.replay.add(D)
             timestep += num_step * B
             self.owed += num_step * B * config["train.replay_ratio"]
@@ -190,15 +187,6 @@ class OffPolicyEngine(BaseEngine):
             "learn_seconds": learn_seconds,
         }
 
-    def _who_acts(self, timestep):
-        if timestep >= self.config["train.warmup"]:
-            return self.agent
-        if self.random_agent is None:
-            from lagom.agent import RandomAgent  # torch, which this module does not need
-
-            self.random_agent = RandomAgent(self.config, self.env, "cpu")
-        return self.random_agent
-
     def _learn(self, timestep):
         if self.config["replay.prioritized"]:
             self.replay.beta = self.beta(timestep)
@@ -213,15 +201,11 @@ class OffPolicyEngine(BaseEngine):
         self.runner.observation, _ = self.env.reset(seed=seed)
 
     def state_dict(self):
-        randomness = None
-        if self.timestep < self.config["train.warmup"] and self.random_agent is not None:
-            randomness = capture_rng(self.random_agent.action_space)
         return {
             **super().state_dict(),
             "runner": self.runner.state_dict(),
             "replay": self.replay.state_dict(),
             "owed": self.owed,
-            "random_agent": randomness,
         }
 
     def load_state_dict(self, state):
@@ -229,10 +213,6 @@ class OffPolicyEngine(BaseEngine):
         self.runner.load_state_dict(state["runner"])
         self.replay.load_state_dict(state["replay"])
         self.owed = state["owed"]
-        self.random_agent = None
-        if state.get("random_agent") is not None:
-            with undisturbed_random_state():
-                restore_rng(self._who_acts(self.timestep).action_space, state["random_agent"])
 
 
 def _make_replay(config, env):

@@ -138,17 +138,6 @@ MUTATIONS = {
         ),
         ("constant targets, well explained", "unexplained > 0, 0.0,", "unexplained > 0, 1.0,"),
     ],
-    "engine.py": [
-        ("random steps end when learning begins", '>= self.config["train.warmup"]', ">= 6"),
-        ("learning waits beyond them", "first = min(warmup, ", "first = max(warmup, "),
-        (
-            "random steps go on differently",
-            'state.get("random_agent")',
-            'state.get("random")',
-        ),
-        ("who resumes draws from the run's stream", "with undisturbed_random_state():", "if True:"),
-        ("minibatches owed are forgotten", "self.owed -= 1", "self.owed = 0"),
-    ],
     "networks/backprop.py": [
         ("the slope of activations is forgotten", "self.slope(dy, y)", "pass"),
         (

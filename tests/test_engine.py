@@ -1,9 +1,7 @@
-import copy
 import math
 
 import numpy as np
 import pytest
-import torch
 from envs.count_env import CountEnv
 
 from lagom import BaseAgent, BaseEngine, ESEngine, OffPolicyEngine, OnPolicyEngine
@@ -146,8 +144,7 @@ def test_restart_begins_new_episodes():
 
 REPLAY = {
     **CONFIG,
-    **{"train.timestep": 40, "train.num_step": 6, "train.every": 2},
-    **{"train.warmup": 5, "train.learn_from": 5},
+    **{"train.timestep": 40, "train.num_step": 6, "train.warmup": 5, "train.every": 2},
     **{"train.replay_ratio": 0.5, "replay.capacity": 100, "replay.n_step": 1, "replay.beta": 0.4},
     **{"replay.alpha": 0.5, "replay.prioritized": False, "agent.gamma": 0.5, "agent.batch_size": 3},
 }
@@ -180,53 +177,6 @@ def test_an_iteration_is_many_small_ones():
     assert engine.agent.modes == ["train"] * 17  # and none in the warm-up
     assert rows[0].keys() == rows[1].keys()
     assert len(engine.replay) == 40
-
-
-def test_it_learns_while_it_still_acts_at_random():
-    engine = off_policy(**{"train.warmup": 20, "train.learn_from": 6})
-    engine.train(1)
-
-    assert engine.timestep == 18
-    assert engine.agent.timesteps == [t for t in (10, 14, 18) for _ in range(2)]
-    assert engine.agent.modes == []  # it has not acted yet
-    engine.train(2)
-    assert engine.agent.modes == ["train"] * 4  # from step 22 to 30, two at a time
-    actions = [D["action"] for D in engine.agent.learned]
-    assert len(np.unique(actions)) > 1  # the agent's own are all 0
-
-
-@pytest.mark.parametrize("config", [{"train.learn_from": 50}, {}])
-def test_learning_does_not_wait_beyond_the_random_steps(config):
-    engine = off_policy(**config)
-    del engine.config["train.learn_from"]  # as in users' YAML of before
-    engine.config |= config
-    engine.train(1)
-
-    assert engine.agent.timesteps[0] == 10
-
-
-def test_random_steps_go_on_from_a_state():
-    config = {"train.warmup": 60, "train.learn_from": 6, "train.timestep": 80}
-    one, two, three = off_policy(**config), off_policy(**config), off_policy(**config)
-    one.train(1), three.train(1)
-    two.env.reset()
-    before = torch.get_rng_state()
-    two.load_state_dict(copy.deepcopy(one.state_dict()))
-    assert torch.equal(torch.get_rng_state(), before)
-    for engine in (one, two, three):
-        engine.train(2)
-    actions = [
-        engine.replay.sample(300, np.random.default_rng(0))["action"]
-        for engine in (one, two, three)
-    ]
-
-    np.testing.assert_array_equal(actions[0], actions[1])
-    assert (actions[0] != actions[2]).any()  # another one
-    while one.timestep < 80:
-        one.train()
-    assert one.state_dict()["random_agent"] is None
-    two.load_state_dict(one.state_dict() | {"timestep": 60})
-    assert two.random_agent is None
 
 
 def test_minibatches_owed_are_carried_over():

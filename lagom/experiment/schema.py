@@ -40,7 +40,7 @@ _RANGES = {  # key -> (text, condition)
     **dict.fromkeys(["es.popsize", "agent.num_quantile"], ("at least 2", lambda x: x >= 2)),
     **dict.fromkeys(
         [
-            *("eval.every", "checkpoint.every", "train.warmup", "train.learn_from", "env.noop"),
+            *("eval.every", "checkpoint.every", "train.warmup", "env.noop"),
             *("agent.entropy_coef", "agent.value_coef", "agent.value_clip", "agent.target_kl"),
             *("agent.noise_scale", "agent.target_noise", "agent.renorm_warmup", "agent.drop"),
             *("agent.lag", "agent.damping", "agent.sde_every"),
