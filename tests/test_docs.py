@@ -80,3 +80,28 @@ def test_trainings_of_the_readme_compose(words):
 def test_the_readme_has_commands():
     if README.is_file():
         assert ["train"] in COMMANDS
+
+
+# Scores
+
+CONF = Path(__file__).parents[1] / "conf"
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "RESULTS.md"
+SCORES = [
+    (
+        path.stem,
+        *re.search(r"# Score: (\S+) \+- (\S+) after (\S+) steps, .* commit (\w+);", text).groups(),
+    )
+    for path in sorted((CONF / "experiment").glob("*.yaml"))
+    if "# Score" in (text := path.read_text())
+]
+
+
+@pytest.mark.skipif(not RESULTS.is_file(), reason="a copy without benchmarks/")
+@pytest.mark.parametrize("score", SCORES, ids=lambda score: score[0])
+def test_the_score_of_a_preset_is_a_row_of_the_results(score):
+    name, mean, std, steps, commit = score
+    rows = [row for row in RESULTS.read_text().splitlines() if row.startswith("| ")]
+    parts = f" {steps} |", f" {mean} ± {std} |", commit
+
+    found = [row for row in rows if re.search(rf"experiment={name}\b", row)]
+    assert any(all(part in row for part in parts) for row in found)
