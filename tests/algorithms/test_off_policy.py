@@ -315,6 +315,7 @@ def test_losses_may_be_computed_in_the_step():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # three seeds, of up to 110 s on a quiet machine
 @pytest.mark.parametrize("algo", CONTINUOUS)
 def test_solves_pendulum(algo):
     returns = []

@@ -193,6 +193,7 @@ def test_discrete_actions_are_refused_with_what_serves_them():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # three seeds, of up to 110 s on a quiet machine
 def test_solves_pendulum():
     returns = []
     for seed in (1, 2, 3):
