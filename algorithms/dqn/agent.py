@@ -51,7 +51,8 @@ class QNetwork(Module):
 
     def greedy(self, obs):
         """The best actions ``[B]`` for arrays ``[B, *obs]``; V does not change the order."""
-        A, mask = self.advantage.numpy(self.trunk.numpy(obs)), action_mask(obs)
+        modules, mask = self._modules, action_mask(obs)  # past the attributes of nn.Module
+        A = modules["advantage"].numpy(modules["trunk"].numpy(obs))
         return (A if mask is None else np.where(mask, A, -np.inf)).argmax(-1)
 
 

@@ -91,7 +91,7 @@ class Linear(nn.Linear):
             W = weight.detach().cpu().numpy().T
             b = np.float32(0) if bias is None else bias.detach().cpu().numpy()
             self._shared = (addresses if weight.is_cpu else None, W, b)
-        y = x @ W
+        y = x.dot(W) if x.ndim == 2 else x @ W  # the same, but matmul takes 0.4 us to begin
         y += b
         return y
 

@@ -90,7 +90,7 @@ def num_rows(x) -> int:
 
 def stack(rows):
     """One structure of arrays with a new first axis from a list of structures."""
-    return map_leaves(lambda *parts: np.stack(parts), *rows)
+    return map_leaves(lambda *parts: np.array(parts), *rows)  # several times as fast as np.stack
 
 
 def concatenate(batches):
