@@ -107,6 +107,15 @@ def arrays(D):
     return obs, D["action"], reward, next_obs, discount
 
 
+def decay_lr(agent, timestep):
+    """With ``agent.lr_decay``, lower step sizes in a straight line, to 0 where the budget ends."""
+    config = agent.config
+    if config["agent.lr_decay"]:
+        remaining = max(1 - timestep / config["train.timestep"], 0.0)
+        for optimizer in agent.optimizers.values():
+            optimizer.param_groups[0]["lr"] = config["agent.lr"] * remaining
+
+
 def make_log_alpha(alpha, device):
     """The logarithm of the temperature ``agent.alpha``, a parameter; ``auto`` begins at 1."""
     value = 0.0 if alpha == "auto" else math.log(alpha)

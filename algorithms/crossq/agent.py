@@ -11,7 +11,7 @@ import torch
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
 from lagom.algorithms.crossq.closed_form import ClosedForm
-from lagom.algorithms.off_policy import action_size, make_log_alpha, tensors
+from lagom.algorithms.off_policy import action_size, decay_lr, make_log_alpha, tensors
 from lagom.algorithms.off_policy_check import disagreement
 from torch import nn
 from torch.nn import functional as F
@@ -76,6 +76,7 @@ class Agent(BaseAgent):
         return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
 
     def learn(self, D, timestep=0, **kwargs):
+        decay_lr(self, timestep)
         return self.choice(self, partial(disagreement, self, D))(D)
 
     def step(self, D):

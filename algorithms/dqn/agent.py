@@ -14,7 +14,7 @@ from gymnasium.spaces import Discrete
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
 from lagom.algorithms.dqn.closed_form import ClosedForm
-from lagom.algorithms.off_policy import network_kinds, tensors
+from lagom.algorithms.off_policy import decay_lr, network_kinds, tensors
 from lagom.algorithms.off_policy_check import disagreement
 from torch.nn import functional as F
 
@@ -103,6 +103,7 @@ class Agent(BaseAgent):
         return np.where(mask, self.rng.random(mask.shape), -1.0).argmax(-1)
 
     def learn(self, D, timestep=0, **kwargs):
+        decay_lr(self, timestep)
         out = self.choice(self, partial(disagreement, self, D))(D)
         return {**out, "epsilon": float(self.epsilon(timestep))}
 

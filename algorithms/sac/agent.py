@@ -10,7 +10,14 @@ import numpy as np
 import torch
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
-from lagom.algorithms.off_policy import Critics, action_size, make_log_alpha, network_kinds, tensors
+from lagom.algorithms.off_policy import (
+    Critics,
+    action_size,
+    decay_lr,
+    make_log_alpha,
+    network_kinds,
+    tensors,
+)
 from lagom.algorithms.off_policy_check import disagreement
 from lagom.algorithms.sac.closed_form import ClosedForm
 from lagom.algorithms.sac.sde import StateDependentHead
@@ -64,6 +71,7 @@ class Agent(BaseAgent):
         return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
 
     def learn(self, D, timestep=0, **kwargs):
+        decay_lr(self, timestep)
         return self.choice(self, partial(disagreement, self, D))(D)
 
     def step(self, D):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from gymnasium.spaces import Discrete
 from lagom.algorithms.adam import adam
-from lagom.algorithms.off_policy import Critics, make_log_alpha, network_kinds, tensors
+from lagom.algorithms.off_policy import Critics, decay_lr, make_log_alpha, network_kinds, tensors
 from torch.nn import functional as F
 
 from lagom import BaseAgent
@@ -64,6 +64,7 @@ class Agent(BaseAgent):
         return {"action": self.actor.head.act(features, self.rng, greedy, mask=action_mask(x))}
 
     def learn(self, D, timestep=0, **kwargs):
+        decay_lr(self, timestep)
         obs, action, reward, next_obs, discount = tensors(D, self.device)
         action = action.long()[:, None]  # [N, 1]
         alpha = self.log_alpha.detach().exp()

@@ -16,6 +16,7 @@ from lagom.algorithms.off_policy import (
     DeterministicActor,
     Noise,
     action_size,
+    decay_lr,
     network_kinds,
     tensors,
 )
@@ -50,6 +51,7 @@ class Agent(BaseAgent):
         return {"action": self.noise(action, self.rng) if self.training else action}
 
     def learn(self, D, timestep=0, **kwargs):
+        decay_lr(self, timestep)
         return self.choice(self, partial(disagreement, self, D))(D)
 
     def step(self, D):

@@ -11,7 +11,14 @@ import numpy as np
 import torch
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
-from lagom.algorithms.off_policy import Critics, action_size, make_log_alpha, network_kinds, tensors
+from lagom.algorithms.off_policy import (
+    Critics,
+    action_size,
+    decay_lr,
+    make_log_alpha,
+    network_kinds,
+    tensors,
+)
 from lagom.algorithms.off_policy_check import disagreement
 from lagom.algorithms.sac.agent import Actor
 from lagom.algorithms.tqc.closed_form import ClosedForm
@@ -53,6 +60,7 @@ class Agent(BaseAgent):
         return {"action": self.actor.head.act(features, self.rng, greedy=not self.training)}
 
     def learn(self, D, timestep=0, **kwargs):
+        decay_lr(self, timestep)
         return self.choice(self, partial(disagreement, self, D))(D)
 
     def step(self, D):
