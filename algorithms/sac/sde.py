@@ -13,7 +13,8 @@ class StateDependentHead(TanhGaussianHead):
     .. math:: a = \tanh(\mu(s) + z(s)^\top W), \quad W_{ij} \sim N(0, \sigma_{ij}^2)
 
     As :class:`lagom.networks.StateDependentHead`, before squashing; the mean is kept within
-    [-2, 2], where tanh still has a slope.
+    (-2, 2), where tanh still has a slope, by :math:`2 \tanh(x / 2)`.  (The authors cut it off,
+    which leaves no way back to a policy that is beyond in all states.)
 
     Args:
         feature_dim (int): size of the features.
@@ -38,12 +39,12 @@ class StateDependentHead(TanhGaussianHead):
         self.to(device)
 
     def moments(self, features):
-        """Mean, within [-2, 2], and log standard deviation, ``[N, action_dim]`` each."""
-        return self.out(features).clamp(-2, 2), marginal_logstd(features, self.logstd)
+        """Mean, within (-2, 2), and log standard deviation, ``[N, action_dim]`` each."""
+        return 2 * (self.out(features) / 2).tanh(), marginal_logstd(features, self.logstd)
 
     def act(self, features, rng, greedy=False):
         """Actions ``[B, action_dim]`` float32 for features as in ``CategoricalHead.act``."""
-        x = self.out.numpy(features).clip(-2, 2)
+        x = 2 * np.tanh(self.out.numpy(features) / 2)
         return np.tanh(x if greedy else x + self.noise(features, self.logstd, rng))
 
     def get_extra_state(self):
