@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from lagom.networks.backprop import _LARGE, SLOPES, LinearBackprop, MLPBackprop, _arrays, _product
+from lagom.networks.backprop import SLOPES, LinearBackprop, MLPBackprop, _affine, _arrays, _product
 from lagom.networks.batch_renorm import _EPS
 
 
@@ -42,13 +42,7 @@ class RenormLinearBackprop:
             shift = self.beta - self.mean * self.scale
             self.constant = self.bias + self.weight @ shift
         self.scaled = self.weight * self.scale
-        if x.size * len(self.bias) > _LARGE:
-            arrays = self.constant, x, self.scaled
-            constant, x, scaled = map(torch.from_numpy, arrays)
-            return torch.addmm(constant, x, scaled.T).numpy()
-        y = _product(x, self.scaled.T)
-        y += self.constant
-        return y
+        return _affine(x, self.scaled.T, self.constant)
 
     def _learn(self, x):
         """``x`` without its mean; scale and constant for that."""

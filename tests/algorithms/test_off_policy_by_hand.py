@@ -22,7 +22,7 @@ from replay_sample import make_agent, make_sample
 
 from lagom.engine import OffPolicyEngine
 from lagom.envs import RecordEpisodeStatistics, make_vec_env
-from lagom.networks import MLP, Linear, backprop, renorm_backprop
+from lagom.networks import MLP, Linear, backprop
 from lagom.networks.batch_renorm import BatchRenorm, RenormMLP
 from lagom.utils import set_global_seeds
 
@@ -86,8 +86,6 @@ def test_steps_are_the_agents(algo, words, is_large, monkeypatch):
     if is_large:  # kernels of torch instead
         monkeypatch.setattr(backprop, "_MANY", 0)
         monkeypatch.setattr(backprop, "_LARGE", 0)
-        monkeypatch.setattr(backprop, "_LARGE_PRODUCT", 0)
-        monkeypatch.setattr(renorm_backprop, "_LARGE", 0)
     agent, D = make(algo, *words), sample(algo)
     agent.step(D)  # so that moments are there
     assert agent.choice.closed_form.applies(agent)
