@@ -3,8 +3,8 @@
 A minibatch of 64 through layers of 64 is arithmetic of 50 us, under a multiple of that in calls of
 torch and its autograd.  What is here does the same in NumPy: ``forward`` remembers what
 ``backward`` needs, and ``backward`` overwrites the gradients of the parameters.  Large arrays go to
-kernels of torch, and so do large products, unless NumPy's run on one thread as well: torch's run on
-as many as the job has, and no more.
+kernels of torch, and so do large products, unless one thread is to make them: torch's run on as
+many as the job has, and no more.
 
 Everything is float32 on the CPU.  Parameters and gradients must stay where they are while an object
 of these is in use, as those of an agent do after :attr:`Module.flat`.
@@ -16,9 +16,10 @@ import os
 import numpy as np
 import torch
 
-# Multiplications in a product, from which on OpenBLAS uses all cores that it may have.  On one of
-# AMD's (Zen 5) it takes six sevenths of the time of torch's MKL.
-_LARGE = 2**60 if os.environ.get("OPENBLAS_NUM_THREADS") == "1" else 2**18
+# Multiplications in a product, from which on OpenBLAS uses all cores that it may have.  Where that
+# is one, and no more is wanted, it takes six sevenths of the time of torch's MKL (AMD, Zen 5).
+_LARGE = 2**18
+_BLAS_HAS_ONE_CORE = os.environ.get("OPENBLAS_NUM_THREADS") == "1"
 _MANY = 2**14  # numbers, from which on torch's slopes pay
 
 # activation -> it in place; and dy times its slope where it gave y, in place of dy: of arrays, and
@@ -240,9 +241,14 @@ def clip_grad_norm(grad, max_norm):
     return norm
 
 
+def _is_for_torch(num):
+    """Whether a product of ``num`` multiplications is."""
+    return num > _LARGE and not (_BLAS_HAS_ONE_CORE and torch.get_num_threads() == 1)
+
+
 def _affine(x, y, bias):
     """``x @ y + bias``."""
-    if x.size * y.shape[1] > _LARGE:
+    if _is_for_torch(x.size * y.shape[1]):
         return torch.addmm(*map(torch.from_numpy, (bias, x, y))).numpy()
     out = _product(x, y)
     out += bias
@@ -252,7 +258,7 @@ def _affine(x, y, bias):
 def _product(x, y, out=None):
     """The matrix product of two arrays."""
     num_inner = x.shape[1]
-    if num_inner > 1 and x.shape[0] * num_inner * y.shape[1] <= _LARGE:  # or NumPy is slow
+    if num_inner > 1 and not _is_for_torch(x.size * y.shape[1]):  # or NumPy is slow
         return np.matmul(x, y, out=out)
     out = None if out is None else torch.from_numpy(out)
     return torch.mm(torch.from_numpy(x), torch.from_numpy(y), out=out).numpy()

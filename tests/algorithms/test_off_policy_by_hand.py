@@ -86,6 +86,7 @@ def test_steps_are_the_agents(algo, words, is_large, monkeypatch):
     if is_large:  # kernels of torch instead
         monkeypatch.setattr(backprop, "_MANY", 0)
         monkeypatch.setattr(backprop, "_LARGE", 0)
+        monkeypatch.setattr(backprop, "_BLAS_HAS_ONE_CORE", False)
     agent, D = make(algo, *words), sample(algo)
     agent.step(D)  # so that moments are there
     assert agent.choice.closed_form.applies(agent)
