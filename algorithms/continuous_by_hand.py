@@ -5,6 +5,7 @@ calls puts ``-1 / N`` before them.
 """
 
 import numpy as np
+from lagom.algorithms.off_policy import WAY_BACK
 
 from lagom.networks import MLP
 from lagom.networks.backprop import MLPBackprop
@@ -77,5 +78,8 @@ class TanhBackprop:
         return x
 
     def backward(self, d_action):
-        """Gradients of the parameters from those of the actions."""
-        self.net.backward(d_action * (1 - self.action * self.action))
+        """Gradients of the parameters from those of the actions, as of :class:`Squash`."""
+        slope = 1 - self.action * self.action
+        leads_back = d_action * self.action > 0
+        np.maximum(slope, np.float32(WAY_BACK), out=slope, where=leads_back)
+        self.net.backward(d_action * slope)

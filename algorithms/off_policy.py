@@ -56,6 +56,32 @@ class Critics(Module):
         return [Q(x).squeeze(-1) for Q in self.Q[:num]]
 
 
+WAY_BACK = 0.1  # the least slope of an action's tanh in the direction of 0
+
+
+class Squash(torch.autograd.Function):
+    """tanh, with a way back for actions that have come to their bounds.
+
+    Beyond 9 its slope is 0 in float32, so a policy that has come there in all states, as DDPG's do
+    now and then, would stay for good.  Gradients that lead to smaller actions get a slope of
+    ``WAY_BACK`` at least; those that lead further out get the slope there is.  The inverted
+    gradients of Hausknecht and Stone, 2016 (arXiv:1511.04143), do the same for actions without
+    tanh.
+    """
+
+    @staticmethod
+    def forward(ctx, x):
+        action = x.tanh()
+        ctx.save_for_backward(action)
+        return action
+
+    @staticmethod
+    def backward(ctx, d_action):
+        (action,) = ctx.saved_tensors
+        slope = 1 - action.square()
+        return d_action * torch.where(d_action * action > 0, slope.clamp(min=WAY_BACK), slope)
+
+
 class DeterministicActor(Module):
     """Observations to actions in (-1, 1), near 0 at the beginning."""
 
@@ -66,7 +92,8 @@ class DeterministicActor(Module):
 
     def forward(self, obs):
         """``[N, *obs]`` to ``[N, action_dim]``."""
-        return self.net(obs).tanh()
+        x = self.net(obs)
+        return Squash.apply(x) if torch.is_grad_enabled() else x.tanh()
 
     def numpy(self, obs):
         """The same on an array, without autograd."""

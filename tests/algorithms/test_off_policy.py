@@ -249,6 +249,16 @@ def test_deterministic_actor_is_the_same_on_arrays():
     np.testing.assert_allclose(actor.numpy(obs), actor(torch.tensor(obs)).detach(), atol=1e-6)
 
 
+def test_actions_at_their_bounds_find_back():
+    x = torch.tensor([20.0, -20.0, 20.0, -20.0, 0.3, 0.3], requires_grad=True)
+    action = off_policy.Squash.apply(x)
+    action.backward(torch.tensor([2.0, -2.0, -2.0, 2.0, 2.0, -2.0]))  # of a loss that is to fall
+
+    assert torch.equal(action, x.tanh())
+    slope = 1 - np.tanh(0.3) ** 2
+    np.testing.assert_allclose(x.grad, [0.2, -0.2, 0, 0, 2 * slope, -2 * slope], rtol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["gaussian", "ou"])
 def test_noise(kind):
     config = {"agent.noise": kind, "agent.noise_scale": 0.2, "agent.ou_theta": 0.15}

@@ -109,6 +109,29 @@ def test_steps_are_the_agents(algo, words, is_large, monkeypatch):
     assert torch.equal(torch.get_rng_state(), random_state)
 
 
+@pytest.mark.parametrize("algo", ["td3", "ddpg"])
+@pytest.mark.parametrize("bias", [-9.0, 9.0])
+def test_steps_are_the_agents_where_actions_are_at_their_bounds(algo, bias):
+    agent, D = make(algo, *(["agent.policy_delay=1"] if algo == "td3" else [])), sample(algo)
+    agent.step(D)
+    with torch.no_grad():
+        agent.actor.net.out.bias.fill_(bias)
+        for row in agent.critics.Q if algo == "td3" else agent.critic.Q:
+            row.layers[0].weight[
+                ::2, -1
+            ] *= -3  # values rise with some actions, and fall with others
+    state = everything(agent)
+
+    agent.step(D)
+    expected, before = agent.actor.net.out.bias.grad.clone(), agent.actor.to_vec().detach()
+    put_back(agent, state)
+    agent.choice.closed_form(agent).step(D)
+
+    torch.testing.assert_close(agent.actor.net.out.bias.grad, expected)
+    torch.testing.assert_close(agent.actor.to_vec().detach(), before, rtol=1e-4, atol=1e-5)
+    assert agent.actor.numpy(D["observation"])[0] * bias > 8.9
+
+
 @pytest.mark.parametrize(("algo", "words"), CASES)
 def test_a_check_finds_rounding_and_changes_nothing(algo, words):
     agent, D = make(algo, *words), sample(algo)
