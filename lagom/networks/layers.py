@@ -89,10 +89,15 @@ class Linear(nn.Linear):
         known, W, b = self._shared
         if addresses != known:  # moved, for instance into ``Module.flat``
             W = weight.detach().cpu().numpy().T
-            b = np.float32(0) if bias is None else bias.detach().cpu().numpy()
+            b = np.zeros(1, np.float32) if bias is None else bias.detach().cpu().numpy()
+            b = b[None]  # NumPy adds rows of one shape in 0.2 us, and takes 0.4 more to spread one
             self._shared = (addresses if weight.is_cpu else None, W, b)
-        y = x.dot(W) if x.ndim == 2 else x @ W  # the same, but matmul takes 0.4 us to begin
-        y += b
+        if x.ndim == 2:
+            y = x.dot(W)  # matmul takes 0.4 us more to begin
+            y += b
+        else:
+            y = x @ W
+            y += b[0]
         return y
 
     def __getstate__(self):
