@@ -324,6 +324,19 @@ def test_losses_may_be_computed_in_the_step():
 # Learning
 
 
+@pytest.mark.parametrize("algo", [*CONTINUOUS, "sac", "dqn", "sac_discrete"])
+def test_learning_rates_fall_to_zero_or_stay(algo):
+    discrete = algo in ("dqn", "sac_discrete")
+    kind = probes.MatchDiscrete if discrete else probes.MatchBox
+    for decay, expected in ((True, 0.005), (False, 0.02)):
+        words = (f"agent.lr_decay={decay}", "agent.lr=0.02", "train.timestep=8000")
+        agent = make_agent(algo, *words, env_class=kind)
+        assert len(agent.optimizers) == {"dqn": 1, "td3": 2, "ddpg": 2}.get(algo, 3)
+        agent.learn(make_sample(discrete), timestep=6000)
+        rates = [x.param_groups[0]["lr"] for x in agent.optimizers.values()]
+        assert rates == pytest.approx([expected] * len(rates))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # three seeds, of up to 110 s on a quiet machine
 @pytest.mark.parametrize("algo", CONTINUOUS)
@@ -341,16 +354,3 @@ def test_solves_pendulum(algo):
             engine.train()
         returns.append(engine.eval()["return"])
     assert np.median(returns) >= -220
-
-
-@pytest.mark.parametrize("algo", [*CONTINUOUS, "sac", "dqn", "sac_discrete"])
-def test_learning_rates_fall_to_zero_or_stay(algo):
-    discrete = algo in ("dqn", "sac_discrete")
-    kind = probes.MatchDiscrete if discrete else probes.MatchBox
-    for decay, expected in ((True, 0.005), (False, 0.02)):
-        words = (f"agent.lr_decay={decay}", "agent.lr=0.02", "train.timestep=8000")
-        agent = make_agent(algo, *words, env_class=kind)
-        assert len(agent.optimizers) == {"dqn": 1, "td3": 2, "ddpg": 2}.get(algo, 3)
-        agent.learn(make_sample(discrete), timestep=6000)
-        rates = [x.param_groups[0]["lr"] for x in agent.optimizers.values()]
-        assert rates == pytest.approx([expected] * len(rates))
