@@ -1,5 +1,4 @@
 import os
-import sys
 
 import numpy as np
 import pytest
@@ -83,8 +82,11 @@ def test_another_runtime_plays_it(tmp_path, algo, env):
 
 def test_files_and_messages(lagom, tmp_path, monkeypatch):
     write_run(tmp_path / "outputs/x/0/1")
-    monkeypatch.setitem(sys.modules, "onnxscript", None)
 
+    def lacks_onnxscript(*args, **kwargs):  # sys.modules would not tell it, once it is imported
+        raise ModuleNotFoundError("No module named 'onnxscript'", name="onnxscript")
+
+    monkeypatch.setattr("torch.onnx.export", lacks_onnxscript)
     code, out, err = lagom("export", "outputs")
 
     assert code == 0
