@@ -483,6 +483,9 @@ def main(words):
         for mutation in mutations
         if not words or any(word in f"{file} {mutation[0]}" for word in words)
     ]
+    if not chosen:
+        print(f"no mistake has {' or '.join(words)} in its file or name; expected words of these")
+        return 2
     for file, _, old, new in chosen:
         mutate(file, old, new)
     with tempfile.TemporaryDirectory() as folder:
