@@ -116,19 +116,18 @@ def test_steps_are_the_agents_where_actions_are_at_their_bounds(algo, bias):
     agent.step(D)
     with torch.no_grad():
         agent.actor.net.out.bias.fill_(bias)
-        for row in agent.critics.Q if algo == "td3" else agent.critic.Q:
-            row.layers[0].weight[
-                ::2, -1
-            ] *= -3  # values rise with some actions, and fall with others
+        for net in agent.critics.Q if algo == "td3" else agent.critic.Q:
+            W = net.layers[0].weight
+            W[::2, -1] *= -3  # values rise with some actions, and fall with others
     state = everything(agent)
 
     agent.step(D)
-    expected, before = agent.actor.net.out.bias.grad.clone(), agent.actor.to_vec().detach()
+    grad, moved = agent.actor.net.out.bias.grad.clone(), agent.actor.to_vec().detach()
     put_back(agent, state)
     agent.choice.closed_form(agent).step(D)
 
-    torch.testing.assert_close(agent.actor.net.out.bias.grad, expected)
-    torch.testing.assert_close(agent.actor.to_vec().detach(), before, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(agent.actor.net.out.bias.grad, grad)
+    torch.testing.assert_close(agent.actor.to_vec().detach(), moved, rtol=1e-4, atol=1e-5)
     assert agent.actor.numpy(D["observation"])[0] * bias > 8.9
 
 
