@@ -92,8 +92,7 @@ class DeterministicActor(Module):
 
     def forward(self, obs):
         """``[N, *obs]`` to ``[N, action_dim]``."""
-        x = self.net(obs)
-        return Squash.apply(x) if torch.is_grad_enabled() else x.tanh()
+        return Squash.apply(self.net(obs))
 
     def numpy(self, obs):
         """The same on an array, without autograd."""
@@ -132,15 +131,6 @@ def arrays(D):
     obs, reward, next_obs = (np.asarray(D[name], np.float32) for name in names)
     discount = np.asarray(D["discount"] * ~D["terminated"], np.float32)
     return obs, D["action"], reward, next_obs, discount
-
-
-def decay_lr(agent, timestep):
-    """With ``agent.lr_decay``, lower step sizes in a straight line, to 0 where the budget ends."""
-    config = agent.config
-    if config["agent.lr_decay"]:
-        remaining = max(1 - timestep / config["train.timestep"], 0.0)
-        for optimizer in agent.optimizers.values():
-            optimizer.param_groups[0]["lr"] = config["agent.lr"] * remaining
 
 
 def make_log_alpha(alpha, device):

@@ -13,6 +13,7 @@ import torch
 from lagom.algorithms.a2c.check import disagreement
 from lagom.algorithms.a2c.closed_form import ClosedForm
 from lagom.algorithms.by_hand import Choice
+from lagom.algorithms.lr_decay import decay_lr
 from lagom.algorithms.on_policy import head_options
 from torch.nn import functional as F
 
@@ -73,10 +74,7 @@ class Agent(BaseAgent):
         return {"action": actor.act(x, self.rng, greedy=not self.training)}
 
     def learn(self, D, timestep=0, **kwargs):
-        config = self.config
-        if config["agent.lr_decay"]:
-            remaining = 1 - timestep / config["train.timestep"]
-            self.optimizer.param_groups[0]["lr"] = config["agent.lr"] * max(remaining, 0.0)
+        decay_lr(self, timestep)
         return self.choice(self, partial(disagreement, self, D))(D)
 
     def step(self, D):

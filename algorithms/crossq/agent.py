@@ -11,7 +11,8 @@ import torch
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
 from lagom.algorithms.crossq.closed_form import ClosedForm
-from lagom.algorithms.off_policy import action_size, decay_lr, make_log_alpha, tensors
+from lagom.algorithms.lr_decay import decay_lr
+from lagom.algorithms.off_policy import action_size, make_log_alpha, tensors
 from lagom.algorithms.off_policy_check import disagreement
 from torch import nn
 from torch.nn import functional as F

@@ -11,12 +11,12 @@ import torch
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
 from lagom.algorithms.ddpg.closed_form import ClosedForm
+from lagom.algorithms.lr_decay import decay_lr
 from lagom.algorithms.off_policy import (
     Critics,
     DeterministicActor,
     Noise,
     action_size,
-    decay_lr,
     network_kinds,
     tensors,
 )

@@ -14,7 +14,8 @@ from gymnasium.spaces import Discrete
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
 from lagom.algorithms.dqn.closed_form import ClosedForm
-from lagom.algorithms.off_policy import decay_lr, network_kinds, tensors
+from lagom.algorithms.lr_decay import decay_lr
+from lagom.algorithms.off_policy import network_kinds, tensors
 from lagom.algorithms.off_policy_check import disagreement
 from torch.nn import functional as F
 

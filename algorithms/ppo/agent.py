@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 from lagom.algorithms.by_hand import Choice
+from lagom.algorithms.lr_decay import decay_lr
 from lagom.algorithms.on_policy import head_options
 from lagom.algorithms.ppo.check import disagreement
 from lagom.algorithms.ppo.closed_form import ClosedForm
@@ -60,9 +61,7 @@ class Agent(BaseAgent):
             logprob_old, _, V_old = self.evaluate(obs, action)  # [N] each
         A, target = self.advantages(D, V_old)
 
-        if config["agent.lr_decay"]:
-            remaining = 1 - timestep / config["train.timestep"]
-            self.optimizer.param_groups[0]["lr"] = config["agent.lr"] * max(remaining, 0.0)
+        decay_lr(self, timestep)
         clip, size, num_epoch = (config[f"agent.{x}"] for x in ("clip", "batch_size", "num_epoch"))
         num_minibatch = num_epoch * len(A) / size
         step = self.choice(self, partial(disagreement, self, obs, action), num_minibatch)

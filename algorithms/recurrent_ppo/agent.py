@@ -7,6 +7,7 @@ Replay in Distributed Reinforcement Learning, 2019, section 3 ("stored state").
 
 import numpy as np
 import torch
+from lagom.algorithms.lr_decay import decay_lr
 from lagom.algorithms.on_policy import head_options
 from lagom.algorithms.recurrent_ppo.network import RecurrentNet, join
 from torch.nn import functional as F
@@ -86,9 +87,7 @@ class Agent(BaseAgent):
         target = V_old + A
         A = (A - A.mean()) / (A.std(correction=0) + 1e-8)
 
-        if config["agent.lr_decay"]:
-            remaining = 1 - timestep / config["train.timestep"]
-            self.optimizer.param_groups[0]["lr"] = config["agent.lr"] * max(remaining, 0.0)
+        decay_lr(self, timestep)
         clip = config["agent.clip"]
         logs = []
         for _ in range(config["agent.num_epoch"]):

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from gymnasium.spaces import Discrete
 from lagom.algorithms.adam import adam
-from lagom.algorithms.off_policy import Critics, decay_lr, make_log_alpha, network_kinds, tensors
+from lagom.algorithms.lr_decay import decay_lr
+from lagom.algorithms.off_policy import Critics, make_log_alpha, network_kinds, tensors
 from torch.nn import functional as F
 
 from lagom import BaseAgent

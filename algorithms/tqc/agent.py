@@ -11,14 +11,8 @@ import numpy as np
 import torch
 from lagom.algorithms.adam import adam
 from lagom.algorithms.by_hand import Choice
-from lagom.algorithms.off_policy import (
-    Critics,
-    action_size,
-    decay_lr,
-    make_log_alpha,
-    network_kinds,
-    tensors,
-)
+from lagom.algorithms.lr_decay import decay_lr
+from lagom.algorithms.off_policy import Critics, action_size, make_log_alpha, network_kinds, tensors
 from lagom.algorithms.off_policy_check import disagreement
 from lagom.algorithms.sac.agent import Actor
 from lagom.algorithms.tqc.closed_form import ClosedForm
