@@ -246,7 +246,7 @@ def test_a_damaged_configuration_in_the_folder_is_named(tmp_path):
 
 
 def test_ctrl_c_saves_and_the_same_command_continues(tmp_path):
-    words = ["train", "train.timestep=40000", "train.num_step=32", "agent.num_epoch=1",
+    words = ["train", "train.timestep=160000", "train.num_step=32", "agent.num_epoch=1",
              "eval.every=0", "eval.episodes=1"]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "lagom", *words, "name=stopped"],
