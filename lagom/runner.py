@@ -135,9 +135,10 @@ class StepRunner(BaseRunner):
                     last = info["final_obs"][b]
                     ends.append((b, start[b], t + 1, last, bool(terminated[b]), bool(truncated[b])))
                     start[b] = t + 1
+        finals = [end[3] for end in ends]
+        _check_finite("StepRunner", observations, rewards, self.observation, *finals)
         for b in np.flatnonzero(start < T):  # still running
             ends.append((b, start[b], T, nested.index(self.observation, b), False, False))
-        _check_finite("StepRunner", observations, rewards, nested.stack([end[3] for end in ends]))
 
         extras = {key: nested.stack([out[key] for out in outs]) for key in outs[0]}  # [T, B, ...]
         actions = extras.pop("action")
@@ -185,8 +186,8 @@ def _batched(env):
 
 
 def _check_finite(where, *arrays):
-    for x in nested.flat(arrays):
-        if x.dtype.kind == "f" and not np.isfinite(x).all():
+    for x in map(np.asarray, nested.flat(arrays)):
+        if x.dtype.kind == "f" and np.count_nonzero(np.isfinite(x)) < x.size:  # faster than all()
             raise FloatingPointError(
                 f"{where}: the environment gave a reward or an observation that is not finite"
             )

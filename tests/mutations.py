@@ -298,8 +298,8 @@ MUTATIONS = {
         ),
         (
             "lengths are one short",
-            "self._returns[done], self._horizons[done] = 0.0, 0",
-            "self._returns[done], self._horizons[done] = 0.0, -1",
+            "self._returns[done], self._begun[done] = 0.0, self._step",
+            "self._returns[done], self._begun[done] = 0.0, self._step + 1",
         ),
     ],
     "envs/timestep_env.py": [

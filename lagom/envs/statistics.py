@@ -7,8 +7,6 @@ import numpy as np
 
 from lagom.envs.wrapper import VecEnvWrapper
 
-_ONE = np.int64(1)  # a number of Python's takes NumPy longer
-
 
 class RecordEpisodeStatistics(VecEnvWrapper):
     """Adds up rewards and counts steps; must sit inside ``NormalizeReward`` to see raw rewards.
@@ -39,7 +37,8 @@ class RecordEpisodeStatistics(VecEnvWrapper):
         self._clear()
 
     def _clear(self):
-        self._returns, self._horizons = np.zeros(self.num_envs), np.zeros(self.num_envs, int)
+        self._returns = np.zeros(self.num_envs)
+        self._step, self._begun = 0, np.zeros(self.num_envs, int)  # at which step episodes have
 
     def reset(self, *, seed=None, options=None):
         self._clear()
@@ -48,23 +47,24 @@ class RecordEpisodeStatistics(VecEnvWrapper):
     def step(self, actions):
         observations, rewards, terminated, truncated, info = self.env.step(actions)
         self._returns += rewards
-        self._horizons += _ONE
+        self._step += 1
         if "final_obs" in info:
             info["episode"] = self._finish(terminated | truncated)
         return observations, rewards, terminated, truncated, info
 
     def _finish(self, done):
         """Record the episodes that are ``done``, ``[B]``, and begin new ones there."""
+        horizons = self._step - self._begun
         for b in np.flatnonzero(done):
-            episode = float(self._returns[b]), int(self._horizons[b])
+            episode = float(self._returns[b]), int(horizons[b])
             self.return_queue.append(episode[0])
             self.horizon_queue.append(episode[1])
             self._unread.append(episode)
             self.num_episode += 1
         time = round(perf_counter() - self.start, 4)
-        columns = {"return": self._returns, "horizon": self._horizons, "time": time}
+        columns = {"return": self._returns, "horizon": horizons, "time": time}
         episode = {key: np.where(done, value, np.nan) for key, value in columns.items()}
-        self._returns[done], self._horizons[done] = 0.0, 0
+        self._returns[done], self._begun[done] = 0.0, self._step
         return episode
 
     def pop_episodes(self) -> list[tuple[float, int]]:
@@ -81,7 +81,7 @@ class RecordEpisodeStatistics(VecEnvWrapper):
         return {
             **super().state_dict(),
             "returns": self._returns.copy(),
-            "horizons": self._horizons.copy(),
+            "horizons": self._step - self._begun,
             "return_queue": list(self.return_queue),
             "horizon_queue": list(self.horizon_queue),
             "unread": [list(episode) for episode in self._unread],
@@ -91,7 +91,8 @@ class RecordEpisodeStatistics(VecEnvWrapper):
     def load_state_dict(self, state):
         """Go on where ``state_dict`` was taken."""
         super().load_state_dict(state)
-        self._returns, self._horizons = state["returns"].copy(), state["horizons"].copy()
+        self._returns = state["returns"].copy()
+        self._step, self._begun = 0, -state["horizons"]
         self.num_episode = state["num_episode"]
         for queue, values in (
             (self.return_queue, state["return_queue"]),

@@ -78,6 +78,9 @@ def index(x, i):
 
 def assign(x, i, value):
     """``leaf[i] = value`` for each leaf, in place."""
+    if type(x) is np.ndarray:  # half the time
+        x[i] = value
+        return
     map_leaves(lambda leaf, part: setitem(leaf, i, part), x, value)
 
 
