@@ -141,22 +141,22 @@ class Table:
         else:
             _, arrays = _named(observation=obs, action=actions)
         arrays["reward"] = np.asarray(tau.rewards)
-        kinds = {name: (x.shape, x.dtype) for name, x in arrays.items()}
+        kinds = {name: (x.ndim and len(x) - T, x.shape[1:], x.dtype) for name, x in arrays.items()}
         if kinds != self._known_kinds:  # mostly they are those of the trajectory before
-            self._check_kinds(T, kinds)
+            self._check_kinds(arrays, T)
             self._known_kinds = kinds
         return arrays
 
-    def _check_kinds(self, T, kinds):
-        if kinds.keys() != {*self.layout, "reward"}:
-            names = [name for name in kinds if name != "reward"]
+    def _check_kinds(self, arrays, T):
+        if arrays.keys() != {*self.layout, "reward"}:
+            names = [name for name in arrays if name != "reward"]
             raise ValueError(f"ReplayBuffer.add: got {names}; expected {[*self.layout]}")
-        for name, (shape, dtype) in kinds.items():
+        for name, x in arrays.items():
             field = self.fields[name]
             expected = (T + name.startswith("observation"), *field.shape[1:])
-            if shape != expected or not np.can_cast(dtype, field.dtype, "same_kind"):
+            if x.shape != expected or not np.can_cast(x.dtype, field.dtype, "same_kind"):
                 raise ValueError(
-                    f"ReplayBuffer.add: {name} is {dtype} of shape {shape}; "
+                    f"ReplayBuffer.add: {name} is {x.dtype} of shape {x.shape}; "
                     f"expected {field.dtype} of shape {expected}"
                 )
 
