@@ -21,6 +21,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from lagom.utils.threads import blas
+
 WORKLOADS = {  # env id, sub-environments, steps each, minibatches, epochs, normalize, iterations
     "ppo-cartpole": ("CartPole-v1", 4, 128, 4, 4, False, 40),
     "ppo-cartpole-8": ("CartPole-v1", 8, 128, 4, 4, False, 40),
@@ -47,21 +49,20 @@ def clock_lagom(algo, iterations, **words):
     """OnPolicyEngine of ``algo``; ``words`` are of the configuration, ``agent__lr`` is agent.lr."""
     from pkgutil import resolve_name
 
-    import torch
     from omegaconf import OmegaConf
 
     from lagom.engine import OnPolicyEngine
     from lagom.envs import make_envs
     from lagom.experiment.journal import Journal
     from lagom.experiment.schema import flatten
-    from lagom.utils import set_global_seeds
+    from lagom.utils import set_global_seeds, set_num_threads
 
     conf = Path(__file__).parents[1] / "conf"
     config = {}
     for name in ("config.yaml", f"algo/{algo}.yaml"):
         config.update(flatten(OmegaConf.to_container(OmegaConf.load(conf / name))))
     config.update({key.replace("__", "."): value for key, value in words.items()})
-    torch.set_num_threads(1)
+    set_num_threads(1)
     set_global_seeds(1)
     env, eval_env = make_envs(config, 1)
     agent = resolve_name(config["algo.agent"])(config, env, "cpu")
@@ -255,6 +256,7 @@ def interleave(script, workload, rounds, peers, words=()):
             out = subprocess.run(command, stdout=pipe, text=True, check=True, env=env).stdout
             values.append(json.loads(out.strip().splitlines()[-1]))
     print(f"{workload}: environment steps per CPU second, one thread, {rounds} rounds")
+    print(f"  {blas()}")
     for name, values in rows.items():
         speeds = [v["steps_per_cpu_second"] for v in values]
         print(

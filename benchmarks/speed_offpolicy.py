@@ -7,7 +7,9 @@ One environment, HalfCheetah-v5, minibatches of 256, networks of width 256, an u
 process of its own; rounds alternate, so that other work on the machine touches both alike.  The
 clock is the process's CPU time on one thread, the time on the wall on several.  Beside the speeds
 stands the floor: the time of the matrix products alone, at the speed of a 256 x 256 x 256 product.
-lagom runs its engine as a job does.  The peers are to be installed where this runs.
+lagom runs its engine as a job does.  The peers are to be installed where this runs.  What NumPy
+computes with is printed, too: OpenBLAS takes the kernels that suit the processor, unless
+``OPENBLAS_CORETYPE`` names others.
 """
 
 import argparse
@@ -18,6 +20,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from lagom.utils.threads import blas
 
 # steps under the clock
 WORKLOADS = {"sac": 600, "td3": 900, "ddpg": 900, "tqc": 600, "crossq": 600, "dqn": 20_000}
@@ -46,13 +50,12 @@ def run_lagom(workload, threads):
     """OffPolicyEngine in iterations of 100 steps."""
     from pkgutil import resolve_name
 
-    import torch
     from omegaconf import OmegaConf
 
     from lagom.engine import OffPolicyEngine
     from lagom.envs import make_envs
     from lagom.experiment.schema import flatten
-    from lagom.utils import set_global_seeds
+    from lagom.utils import set_global_seeds, set_num_threads
 
     conf = Path(__file__).parents[1] / "conf"
     config = {}
@@ -64,7 +67,7 @@ def run_lagom(workload, threads):
         config |= {"env.id": "CartPole-v1", "train.every": 10, "train.replay_ratio": 0.1}
         config |= {"agent.hidden_sizes": [120, 84], "agent.dueling": False, "replay.n_step": 1}
         config["agent.double"] = False  # as the peer
-    torch.set_num_threads(threads)
+    set_num_threads(threads)
     set_global_seeds(1)
     env, eval_env = make_envs(config, 1)
     agent = resolve_name(config["algo.agent"])(config, env, "cpu")
@@ -197,18 +200,25 @@ def run_skrl(workload, threads):
         raise RuntimeError("speed_offpolicy: skrl has not learned; expected an update each step")
 
 
-def floor(workload):
-    """Steps a second if an update were its matrix products, and these as fast as one of 256."""
+def floor(workload, threads):
+    """Steps a second if an update were its matrix products, and these as fast as one of 256.
+
+    Of the libraries that NumPy and torch have the faster one counts.
+    """
     import torch
 
-    torch.set_num_threads(1)
-    a = torch.randn(256, 256)
-    seconds = []
-    for _ in range(200):
-        start = time.process_time()
-        for _ in range(5):
-            a @ a
-        seconds.append((time.process_time() - start) / 5)
+    from lagom.utils import set_num_threads
+
+    set_num_threads(threads)
+    now, seconds = Clock(0, threads).now, {}
+    for name, a in (("torch", torch.randn(256, 256)), ("numpy", torch.randn(256, 256).numpy())):
+        times = []
+        for _ in range(200):
+            start = now()
+            for _ in range(5):
+                a @ a
+            times.append((now() - start) / 5)
+        seconds[name] = statistics.median(times)
     has_std, outputs = workload in ("sac", "tqc", "crossq"), 25 if workload == "tqc" else 1
     actor = OBS * WIDTH + WIDTH**2 + WIDTH * ACTION * (2 if has_std else 1)
     critic = (OBS + ACTION) * WIDTH + WIDTH**2 + WIDTH * outputs
@@ -221,7 +231,7 @@ def floor(workload):
         "ddpg": (4, 6),
     }[workload]
     products = BATCH * (passes[0] * actor + passes[1] * critic)
-    return 256**3 / products / statistics.median(seconds)
+    return 256**3 / products / min(seconds.values())
 
 
 def main():
@@ -249,9 +259,10 @@ def main():
             out = subprocess.run(command, stdout=pipe, text=True, check=True, env=env).stdout
             values.append(json.loads(out.strip().splitlines()[-1])["speed"])
         if args.workload != "dqn":
-            floors.append(floor(args.workload))
+            floors.append(floor(args.workload, args.threads))
     unit = "CPU second" if args.threads == 1 else "second on the wall"
     print(f"{args.workload}: steps a {unit}, threads {args.threads}, {args.rounds} rounds")
+    print(f"  {blas()}")
     for name, values in (speeds | ({"floor": floors} if floors else {})).items():
         median = statistics.median(values)
         print(f"  {name:6} {median:8.1f} ({min(values):.1f} to {max(values):.1f})")

@@ -48,7 +48,7 @@ THIRD_PARTY = {
     "__main__": "",
     "_checkout": "",
     "transform": "numpy scipy",
-    "utils": "numpy (torch) (yaml) (cloudpickle) (gymnasium)",
+    "utils": "numpy (torch) (yaml) (cloudpickle) (gymnasium) (threadpoolctl)",
     "experiment.storage": "numpy yaml",
     "experiment.journal": "",
     "experiment.checkpoint": "numpy (torch) (safetensors)",

@@ -4,7 +4,7 @@ import copy
 import math
 
 from lagom.experiment.job import resolve
-from lagom.utils import load_random_state, random_state, set_global_seeds
+from lagom.utils import load_random_state, random_state, set_global_seeds, set_num_threads
 
 # What lets an algorithm learn the probes in seconds: applied where it has the key.
 _SMALL = {
@@ -40,9 +40,8 @@ def check_algo(config, changed=()):
         list: (name, outcome, detail, advice) of each probe, as
         :class:`~lagom.envs.check.Result` has them.
     """
-    import torch
 
-    torch.set_num_threads(config["threads"])
+    set_num_threads(config["threads"])
     small = dict(_SMALL)
     small |= _SMALL_REPLAY if "replay.capacity" in config else {}
     small |= _SMALL_ES if "es.strategy" in config else {}

@@ -12,7 +12,7 @@ import numpy as np
 
 from lagom.experiment import storage
 from lagom.experiment.policy import complete, read_policy
-from lagom.utils import set_global_seeds, undisturbed_random_state
+from lagom.utils import set_global_seeds, set_num_threads, undisturbed_random_state
 
 _SEED = 2**30  # far from what jobs are given
 
@@ -41,7 +41,6 @@ def evaluate(folder, episodes=10, seed=0, film=None):
         FileNotFoundError: there is no policy.
         FloatingPointError: a reward is not finite.
     """
-    import torch
 
     from lagom.envs import make_envs
 
@@ -50,7 +49,7 @@ def evaluate(folder, episodes=10, seed=0, film=None):
         config = {**_config(folder, {"config": agent.config}), "eval.episodes": episodes}
         if film is not None:
             config["env.kwargs"]["render_mode"] = "rgb_array"
-        torch.set_num_threads(int(config["threads"]))
+        set_num_threads(int(config["threads"]))
         set_global_seeds(_SEED + seed)
         env, eval_env = make_envs(config, _SEED + seed)
         env.close()

@@ -7,6 +7,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from lagom.utils.threads import blas
+
 
 def fingerprint(config):
     """What the numbers of a job may depend on beside its configuration and seed."""
@@ -25,6 +27,7 @@ def fingerprint(config):
             "system": " ".join(os.uname()[:3:2]),
             "cpu": os.uname().machine,
             "cores": os.cpu_count(),
+            "blas": blas(),
         },
         "threads": config.get("threads"),
     }

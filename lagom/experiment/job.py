@@ -17,6 +17,7 @@ from lagom.utils import (
     load_random_state,
     random_state,
     set_global_seeds,
+    set_num_threads,
     undisturbed_random_state,
 )
 
@@ -30,12 +31,11 @@ def run(config, seed, device, logdir):
         FloatingPointError: a reward, an observation or a metric is not finite.
         Stopped: a signal asked for it; a checkpoint was written.
     """
-    import torch
 
     from lagom.envs import make_envs
     from lagom.experiment.policy import write_policy
 
-    torch.set_num_threads(config["threads"])
+    set_num_threads(config["threads"])
     set_global_seeds(seed)
     env, eval_env = make_envs(config, seed)
     agent = resolve(config, "algo.agent")(config, env, device)
@@ -145,11 +145,10 @@ def pace(config, seconds=2.0):
     Returns:
         tuple: seconds for an environment step in training, and for one evaluation.
     """
-    import torch
 
     from lagom.envs import make_envs
 
-    torch.set_num_threads(config["threads"])
+    set_num_threads(config["threads"])
     set_global_seeds(0)
     env, eval_env = make_envs(config, 0)
     agent = resolve(config, "algo.agent")(config, env, config["device"])

@@ -15,6 +15,7 @@ import cloudpickle
 
 from lagom.experiment import storage
 from lagom.experiment.guard import Stopped, execute
+from lagom.utils.threads import one_thread_by_default
 
 _KILL_SECONDS = 60.0  # a job asked to stop may take this long to finish its iteration and save
 _PRELOAD = ["lagom.experiment.preload"]
@@ -32,9 +33,7 @@ def context():
 
 def warm_up():
     """Start the server in the background: it imports while this process does other things."""
-    # One math thread a process: torch is told again by each job, NumPy's BLAS reads only this.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    one_thread_by_default()
     if context().get_start_method() == "forkserver":
         from multiprocessing import forkserver
 

@@ -3,23 +3,22 @@
 A minibatch of 64 through layers of 64 is arithmetic of 50 us, under a multiple of that in calls of
 torch and its autograd.  What is here does the same in NumPy: ``forward`` remembers what
 ``backward`` needs, and ``backward`` overwrites the gradients of the parameters.  Large arrays go to
-kernels of torch, and so do large products, unless one thread is to make them: torch's run on as
-many as the job has, and no more.
+kernels of torch.  So do large products where NumPy's would run on another number of threads; else
+OpenBLAS makes them, in half the time of torch's MKL where it has AVX-512 on an AMD, and in six
+sevenths where neither uses that.
 
 Everything is float32 on the CPU.  Parameters and gradients must stay where they are while an object
 of these is in use, as those of an agent do after :attr:`Module.flat`.
 """
 
 import math
-import os
 
 import numpy as np
 import torch
 
-# Multiplications in a product, from which on OpenBLAS uses all cores that it may have.  Where that
-# is one, and no more is wanted, it takes six sevenths of the time of torch's MKL (AMD, Zen 5).
-_LARGE = 2**18
-_BLAS_HAS_ONE_CORE = os.environ.get("OPENBLAS_NUM_THREADS") == "1"
+from lagom.utils.threads import numpy_keeps_to_threads
+
+_LARGE = 2**18  # multiplications in a product, from which on OpenBLAS uses all threads that it has
 _MANY = 2**14  # numbers, from which on torch's slopes pay
 
 # activation -> it in place; and dy times its slope where it gave y, in place of dy: of arrays, and
@@ -243,7 +242,7 @@ def clip_grad_norm(grad, max_norm):
 
 def _is_for_torch(num):
     """Whether a product of ``num`` multiplications is."""
-    return num > _LARGE and not (_BLAS_HAS_ONE_CORE and torch.get_num_threads() == 1)
+    return num > _LARGE and not numpy_keeps_to_threads()
 
 
 def _affine(x, y, bias):

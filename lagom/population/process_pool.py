@@ -10,8 +10,9 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 
 from lagom.population.evaluate import Generation
-from lagom.population.worker import Worker, one_math_thread, pieces
+from lagom.population.worker import Worker, pieces
 from lagom.utils.process import cause_of_death, pack_failure, rebuild
+from lagom.utils.threads import one_thread_by_default
 
 _MAX_DEATHS = 3  # at the same candidates; then it is no accident
 _LOOK_SECONDS = 1.0  # between two looks at whether the workers live
@@ -82,7 +83,7 @@ class ProcessPool:
         return results
 
     def _start(self):
-        one_math_thread()
+        one_thread_by_default()
         context = multiprocessing.get_context("spawn")  # fork copies locks that threads hold
         ours, theirs = context.Pipe()
         process = context.Process(target=_main, args=(theirs, self.config), daemon=True)

@@ -20,6 +20,7 @@ from lagom.utils.serialize import (
     yaml_dump,
     yaml_load,
 )
+from lagom.utils.threads import set_num_threads
 
 __all__ = [
     "CloudpickleWrapper",
@@ -38,6 +39,7 @@ __all__ = [
     "pickle_load",
     "random_state",
     "set_global_seeds",
+    "set_num_threads",
     "tensorify",
     "timed",
     "timeit",

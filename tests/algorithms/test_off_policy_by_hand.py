@@ -24,7 +24,7 @@ from lagom.engine import OffPolicyEngine
 from lagom.envs import RecordEpisodeStatistics, make_vec_env
 from lagom.networks import MLP, Linear, backprop
 from lagom.networks.batch_renorm import BatchRenorm, RenormMLP
-from lagom.utils import set_global_seeds
+from lagom.utils import set_global_seeds, threads
 
 CASES = [
     ("dqn", ()),
@@ -86,7 +86,7 @@ def test_steps_are_the_agents(algo, words, is_large, monkeypatch):
     if is_large:  # kernels of torch instead
         monkeypatch.setattr(backprop, "_MANY", 0)
         monkeypatch.setattr(backprop, "_LARGE", 0)
-        monkeypatch.setattr(backprop, "_BLAS_HAS_ONE_CORE", False)
+        monkeypatch.setattr(threads, "_num_blas", None)
     agent, D = make(algo, *words), sample(algo)
     agent.step(D)  # so that moments are there
     assert agent.choice.closed_form.applies(agent)

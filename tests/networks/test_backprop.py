@@ -11,6 +11,7 @@ from lagom.networks.backprop import (
     DiagGaussianBackprop,
     MLPBackprop,
 )
+from lagom.utils import threads
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_gradients_of_a_network_are_those_of_autograd(
     if is_large:  # kernels of torch
         monkeypatch.setattr(backprop, "_MANY", 0)
         monkeypatch.setattr(backprop, "_LARGE", 0)
-        monkeypatch.setattr(backprop, "_BLAS_HAS_ONE_CORE", False)
+        monkeypatch.setattr(threads, "_num_blas", None)
     mlp = MLP(3, sizes, 2 if is_own else None, activation)
     pair = Pair(mlp, None if is_own else Linear(mlp.out_features, 2))
     pair.flat.grad.fill_(7.0)  # overwritten, not added to
