@@ -14,6 +14,7 @@ from torch import nn
 
 from lagom.networks import MLP, CategoricalHead, DiagGaussianHead, Linear
 from lagom.networks.backprop import SLOPES, CategoricalBackprop, DiagGaussianBackprop
+from lagom.utils.threads import prefer_numpy
 
 HEADS = {CategoricalHead: CategoricalBackprop, DiagGaussianHead: DiagGaussianBackprop}
 _CHECK_EVERY = 3000  # minibatches; a check costs as much as about thirty
@@ -54,6 +55,7 @@ class Choice:
         if self.until_check <= 0 or not self.closed_form.lasts:
             self.made = self._make(agent, disagreement)
         self.until_check -= num
+        prefer_numpy(self.made is not None)
         return agent.step if self.made is None else self.made.step
 
     def state_dict(self):

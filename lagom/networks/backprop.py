@@ -3,9 +3,8 @@
 A minibatch of 64 through layers of 64 is arithmetic of 50 us, under a multiple of that in calls of
 torch and its autograd.  What is here does the same in NumPy: ``forward`` remembers what
 ``backward`` needs, and ``backward`` overwrites the gradients of the parameters.  Large arrays go to
-kernels of torch.  So do large products where NumPy's would run on another number of threads; else
-OpenBLAS makes them, in half the time of torch's MKL where it has AVX-512 on an AMD, and in six
-sevenths where neither uses that.
+kernels of torch.  Large products do so only where NumPy's would not keep to the threads of the
+process: OpenBLAS takes half the time of torch's MKL on an AMD with AVX-512, six sevenths without.
 
 Everything is float32 on the CPU.  Parameters and gradients must stay where they are while an object
 of these is in use, as those of an agent do after :attr:`Module.flat`.
@@ -16,7 +15,7 @@ import math
 import numpy as np
 import torch
 
-from lagom.utils.threads import numpy_keeps_to_threads
+from lagom.utils.threads import numpy_has_the_threads
 
 _LARGE = 2**18  # multiplications in a product, from which on OpenBLAS uses all threads that it has
 _MANY = 2**14  # numbers, from which on torch's slopes pay
@@ -242,7 +241,7 @@ def clip_grad_norm(grad, max_norm):
 
 def _is_for_torch(num):
     """Whether a product of ``num`` multiplications is."""
-    return num > _LARGE and not numpy_keeps_to_threads()
+    return num > _LARGE and not numpy_has_the_threads()
 
 
 def _affine(x, y, bias):

@@ -2,7 +2,7 @@
 
 import os
 
-_num_blas = None  # of NumPy's; None: not known
+_num = _num_blas = None  # of the process; of NumPy's products; None: not known
 
 
 def one_thread_by_default():
@@ -15,25 +15,44 @@ def one_thread_by_default():
 
 
 def set_num_threads(num):
-    """Compute on ``num`` threads in this process, with torch and with NumPy.
+    """Compute on ``num`` threads in this process; torch has them until NumPy is preferred.
 
     Args:
         num (int): at least 1.
     """
+    global _num
+    _num = num
+    _give(to_numpy=False)
+
+
+def prefer_numpy(yes):
+    """Give the threads of this process to NumPy's products, or back to torch.
+
+    Never to both: a thread without work waits for some at full speed, so that those of one keep
+    those of the other from the cores.  Steps of SAC took 50 times as long.
+
+    Args:
+        yes (bool): whether what follows computes with NumPy.
+    """
+    if _num not in (None, 1) and yes != (_num_blas == _num):
+        _give(to_numpy=yes)
+
+
+def numpy_has_the_threads():
+    """Whether NumPy's products run on all threads that the process has, as far as is known."""
+    import torch
+
+    return _num_blas is not None and torch.get_num_threads() <= _num_blas
+
+
+def _give(to_numpy):
     global _num_blas
     import torch
     from threadpoolctl import threadpool_limits
 
-    torch.set_num_threads(num)
-    threadpool_limits(num, user_api="blas")
-    _num_blas = num
-
-
-def numpy_keeps_to_threads():
-    """Whether NumPy's products run on as many threads as torch's, as far as is known."""
-    import torch
-
-    return torch.get_num_threads() == _num_blas
+    torch.set_num_threads(1 if to_numpy else _num)
+    _num_blas = _num if to_numpy else 1
+    threadpool_limits(_num_blas, user_api="blas")
 
 
 def blas():

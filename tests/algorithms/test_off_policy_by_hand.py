@@ -24,7 +24,7 @@ from lagom.engine import OffPolicyEngine
 from lagom.envs import RecordEpisodeStatistics, make_vec_env
 from lagom.networks import MLP, Linear, backprop
 from lagom.networks.batch_renorm import BatchRenorm, RenormMLP
-from lagom.utils import set_global_seeds, threads
+from lagom.utils import set_global_seeds, set_num_threads, threads
 
 CASES = [
     ("dqn", ()),
@@ -323,3 +323,18 @@ def test_checks_come_back_now_and_then(monkeypatch):
         agent.learn(D | {"n": n})
 
     assert checked == [0, 4, 8]
+
+
+def test_steps_by_hand_have_the_threads_for_numpy_and_others_for_torch(monkeypatch):
+    monkeypatch.setattr(threads, "_num", None)  # and put back in the end
+    agent, autograd = make("sac"), make("sac", "agent.gradient=autograd")
+    set_num_threads(2)
+    try:
+        agent.learn(sample("sac"))
+        assert (torch.get_num_threads(), threads.numpy_has_the_threads()) == (1, True)
+
+        set_num_threads(2)
+        autograd.learn(sample("sac"))
+        assert (torch.get_num_threads(), threads.numpy_has_the_threads()) == (2, False)
+    finally:
+        set_num_threads(1)

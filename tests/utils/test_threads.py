@@ -18,22 +18,51 @@ def _as_before():
     set_num_threads(before)
 
 
-@pytest.mark.parametrize("num", [1, 2])
-def test_torch_and_numpy_keep_to_the_number(num):
-    set_num_threads(num)
+def numbers():
+    """Threads of torch, and of what multiplies for NumPy."""
+    (blas,) = {x["num_threads"] for x in threadpool_info() if x["user_api"] == "blas"}
+    return torch.get_num_threads(), blas
 
-    assert torch.get_num_threads() == num
-    found = [x["num_threads"] for x in threadpool_info() if x["user_api"] == "blas"]
-    assert found
-    assert set(found) == {num}
-    assert threads.numpy_keeps_to_threads()
+
+def test_either_torch_or_numpy_has_the_threads():
+    set_num_threads(2)
+    assert numbers() == (2, 1)
+    assert not threads.numpy_has_the_threads()
+
+    threads.prefer_numpy(True)
+    assert numbers() == (1, 2)
+    assert threads.numpy_has_the_threads()
+
+    threads.prefer_numpy(False)
+    assert numbers() == (2, 1)
+    assert not threads.numpy_has_the_threads()
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_one_thread_is_one_for_both(yes):
+    set_num_threads(1)
+    threads.prefer_numpy(yes)
+
+    assert numbers() == (1, 1)
+    assert threads.numpy_has_the_threads()
 
 
 def test_a_number_that_only_torch_was_told():
     set_num_threads(1)
     torch.set_num_threads(2)
 
-    assert not threads.numpy_keeps_to_threads()
+    assert not threads.numpy_has_the_threads()
+
+
+def test_nothing_is_taken_from_who_never_said_a_number(monkeypatch):
+    for name in ("_num", "_num_blas"):
+        monkeypatch.setattr(threads, name, None)
+    before = numbers()
+
+    threads.prefer_numpy(True)
+
+    assert numbers() == before
+    assert not threads.numpy_has_the_threads()
 
 
 def test_one_thread_is_a_default_that_a_user_may_change(monkeypatch):
