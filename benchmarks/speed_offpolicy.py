@@ -21,7 +21,7 @@ import sys
 import time
 from pathlib import Path
 
-from lagom.utils.threads import blas
+from lagom.utils.threads import blas, prefer_numpy, set_num_threads
 
 # steps under the clock
 WORKLOADS = {"sac": 600, "td3": 900, "ddpg": 900, "tqc": 600, "crossq": 600, "dqn": 20_000}
@@ -55,7 +55,7 @@ def run_lagom(workload, threads):
     from lagom.engine import OffPolicyEngine
     from lagom.envs import make_envs
     from lagom.experiment.schema import flatten
-    from lagom.utils import set_global_seeds, set_num_threads
+    from lagom.utils import set_global_seeds
 
     conf = Path(__file__).parents[1] / "conf"
     config = {}
@@ -207,11 +207,10 @@ def floor(workload, threads):
     """
     import torch
 
-    from lagom.utils import set_num_threads
-
     set_num_threads(threads)
     now, seconds = Clock(0, threads).now, {}
     for name, a in (("torch", torch.randn(256, 256)), ("numpy", torch.randn(256, 256).numpy())):
+        prefer_numpy(name == "numpy")
         times = []
         for _ in range(200):
             start = now()
