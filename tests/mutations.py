@@ -402,6 +402,23 @@ MUTATIONS = {
             "range(len(self))[index]",
         ),
     ],
+    "utils/threads.py": [
+        (
+            "torch and NumPy both have the threads",
+            "torch.set_num_threads(1 if to_numpy else _num)",
+            "torch.set_num_threads(_num)",
+        ),
+        (
+            "NumPy is trusted where nobody said how many threads it has",
+            "_num_blas is not None and torch.get_num_threads() <= _num_blas",
+            "_num_blas is None or torch.get_num_threads() <= _num_blas",
+        ),
+        (
+            "one thread of a job overrules the user's environment",
+            "os.environ.setdefault(name",
+            "os.environ.__setitem__(name",
+        ),
+    ],
     "runner.py": [
         ("one episode too many", "(b < N % B)", "(b <= N % B)"),
         (
