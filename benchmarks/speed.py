@@ -21,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lagom.utils.threads import blas
+from lagom.utils.threads import ONE_THREAD, blas
 
 WORKLOADS = {  # env id, sub-environments, steps each, minibatches, epochs, normalize, iterations
     "ppo-cartpole": ("CartPole-v1", 4, 128, 4, 4, False, 40),
@@ -29,7 +29,6 @@ WORKLOADS = {  # env id, sub-environments, steps each, minibatches, epochs, norm
     "ppo-halfcheetah": ("HalfCheetah-v5", 1, 2048, 32, 10, True, 3),
     "ppo-halfcheetah-8": ("HalfCheetah-v5", 8, 256, 32, 10, True, 3),
 }
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 WARM = 2  # iterations before the clock starts
 
 

@@ -40,7 +40,6 @@ def check_algo(config, changed=()):
         list: (name, outcome, detail, advice) of each probe, as
         :class:`~lagom.envs.check.Result` has them.
     """
-
     set_num_threads(config["threads"])
     small = dict(_SMALL)
     small |= _SMALL_REPLAY if "replay.capacity" in config else {}

@@ -41,7 +41,6 @@ def evaluate(folder, episodes=10, seed=0, film=None):
         FileNotFoundError: there is no policy.
         FloatingPointError: a reward is not finite.
     """
-
     from lagom.envs import make_envs
 
     agent, normalize = read_policy(folder)

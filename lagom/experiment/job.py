@@ -31,7 +31,6 @@ def run(config, seed, device, logdir):
         FloatingPointError: a reward, an observation or a metric is not finite.
         Stopped: a signal asked for it; a checkpoint was written.
     """
-
     from lagom.envs import make_envs
     from lagom.experiment.policy import write_policy
 
@@ -145,7 +144,6 @@ def pace(config, seconds=2.0):
     Returns:
         tuple: seconds for an environment step in training, and for one evaluation.
     """
-
     from lagom.envs import make_envs
 
     set_num_threads(config["threads"])

@@ -4,6 +4,7 @@ import weakref
 from contextlib import suppress
 
 from lagom.population.worker import Worker, pieces
+from lagom.utils.threads import ONE_THREAD
 
 _MAX_DEATHS = 3  # at the same candidates; then it is no accident
 
@@ -71,8 +72,7 @@ class RayPool:
         return results
 
     def _start(self):
-        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        remote = self.ray.remote(num_cpus=1, runtime_env={"env_vars": threads})(Worker)
+        remote = self.ray.remote(num_cpus=1, runtime_env={"env_vars": ONE_THREAD})(Worker)
         return remote.remote(self.config)
 
 

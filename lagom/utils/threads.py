@@ -2,6 +2,7 @@
 
 import os
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _num = _num_blas = None  # of the process; of NumPy's products; None: not known
 
 
@@ -10,8 +11,8 @@ def one_thread_by_default():
 
     Without this a BLAS takes all cores for each of several jobs.
     """
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    for name, num in ONE_THREAD.items():
+        os.environ.setdefault(name, num)
 
 
 def set_num_threads(num):
